@@ -1,0 +1,1 @@
+"""Adapters that let a program work on a brief."""

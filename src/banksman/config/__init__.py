@@ -1,0 +1,1 @@
+"""The one reader of files, environment and flags."""

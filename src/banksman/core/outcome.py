@@ -1,0 +1,93 @@
+"""How one turn of an agent can end: values, matched exhaustively, never parsed from text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from banksman.core.task import Instant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a turn cost; every number is 0 or more.
+
+    Attributes:
+        model: Name of the model, if the agent told one.
+        input_tokens: Tokens read.
+        output_tokens: Tokens written.
+        cost_microusd: Millionths of a US dollar.
+        duration_ms: Wall time of the turn.
+    """
+
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_microusd: int = 0
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """Base of all endings.
+
+    Attributes:
+        text: The end of what the agent printed; untrusted.
+        usage: What the turn cost.
+    """
+
+    text: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered(Ended):
+    """The agent ended by itself and reports no error.
+
+    Attributes:
+        questions: What it asks a person; work may be unfinished.
+    """
+
+    questions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedOut(Ended):
+    """The whole attempt took longer than it may; its processes are gone."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stalled(Ended):
+    """The agent was silent for longer than it may be; its processes are gone."""
+
+    silent_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exited(Ended):
+    """The agent ended with an error; `code` is its exit code, below 0 for a signal."""
+
+    code: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimited(Ended):
+    """The agent's provider refused for now; `reset_at` says until when, if it told."""
+
+    reset_at: Instant | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Ended):
+    """The engine stopped the agent; its processes are gone."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost(Ended):
+    """The runner died and left no result; none of its processes are left."""
+
+
+Outcome = Answered | TimedOut | Stalled | Exited | RateLimited | Stopped | Lost
