@@ -436,12 +436,12 @@ class Workspaces(Protocol):
         """Return whether `ancestor` is `commit` or one of its ancestors."""
         ...
 
-    async def prepare(self, attempt: Attempt, *, start: str | None = None) -> Workspace:
+    async def prepare(self, attempt: Attempt) -> Workspace:
         """Return the attempt's workspace on `attempt.branch` from `attempt.base`, set up.
 
-        Args:
-            attempt: Its `branch` and `base` are set (the intent is recorded).
-            start: A capture whose work is laid into the workspace, as changes on `base`.
+        `attempt.branch` and `attempt.base` are set: the intent is recorded. The work of the
+        commit `attempt.start`, if there is one, is laid into a new workspace as uncommitted
+        changes.
 
         Repeating it after a crash gives the same workspace; what an agent wrote there stays.
 
@@ -486,6 +486,10 @@ class Workspaces(Protocol):
 
     async def leftovers(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
         """Return worktrees and checkouts on disk that belong to none of these attempts."""
+        ...
+
+    async def sweep(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
+        """Save what the leftovers hold, then remove them; return what was removed."""
         ...
 
 

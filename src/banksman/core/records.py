@@ -42,6 +42,7 @@ class Step(StrEnum):
     """Where an attempt is; recovery enters here again."""
 
     AGENT = "agent"
+    CAPTURE = "capture"
     CHECKS = "checks"
     INTEGRATION = "integration"
     ENDED = "ended"
@@ -78,6 +79,8 @@ class Attempt:
         base: The commit its workspace started from; set with the intent to make it.
         branch: Its branch, `banksman/task-<id>-<slug>/<attempt>`.
         turns: Turns begun.
+        guidance: What the next turn's prompt must say.
+        start: A commit whose work is laid into the workspace when it is made.
         conflicts: Merge conflicts met at integration.
         commit: The captured work, as one commit on `base`.
         tree: The captured tree.
@@ -100,6 +103,8 @@ class Attempt:
     base: str | None = None
     branch: str | None = None
     turns: int = 0
+    guidance: str = ""
+    start: str | None = None
     conflicts: int = 0
     commit: str | None = None
     tree: str | None = None
