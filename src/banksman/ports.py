@@ -354,8 +354,15 @@ class Agent(Protocol):
         """Return how an earlier `run` of the same brief ends, or `Lost`; starts nothing."""
         ...
 
-    async def stop(self, brief: Brief, why: str) -> None:
-        """End the agent's whole tree; `run` and `attach` return `Stopped`. Safe to repeat."""
+    async def stop(self, spool: str, why: str) -> None:
+        """End the whole tree of the turn with this `Brief.spool`.
+
+        `run` and `attach` return `Stopped`. Safe to repeat, and for a turn that never started.
+        """
+        ...
+
+    def forget(self, spool: str) -> None:
+        """Drop what is kept of a turn whose ending has been recorded. Safe to repeat."""
         ...
 
 

@@ -1,0 +1,95 @@
+"""One transaction for all that one round of the engine hands in.
+
+Coroutines call `commit` and wait; the engine calls `flush` once a round. If a piece of work
+raises, or the commit fails, nothing of the round is written, the caches that listen to the
+`StateManager` are thrown away, and each piece is tried once more by itself: so one refused
+piece costs its neighbours nothing, and the fault is raised where it belongs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from banksman.exceptions import StoreException
+from banksman.ports import Transaction
+from banksman.state.state_manager import StateManager
+
+T = TypeVar("T")
+
+
+class _Piece:
+    """One piece of work and the future of whoever waits for it."""
+
+    def __init__(self, work: Callable[[Transaction], object]) -> None:
+        self.work = work
+        self.future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    def succeed(self, answer: object) -> None:
+        # Whoever waited may have been cancelled since; what it handed in is written all the same.
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class GroupCommit:
+    """The engine's ledger (`banksman.orchestration.ledger.Ledger`)."""
+
+    def __init__(self, state: StateManager) -> None:
+        self._state = state
+        self._pieces: list[_Piece] = []
+        self._handed_in = asyncio.Event()
+
+    async def commit(self, work: Callable[[Transaction], T]) -> T:
+        """Return what `work` returned, once its transaction is committed."""
+        piece = _Piece(work)
+        self._pieces.append(piece)
+        self._handed_in.set()
+        # The future carries what this very `work` returned; the list forgets its type.
+        return await piece.future  # type: ignore[return-value]  # as said above
+
+    async def handed_in(self) -> None:
+        """Wait until there is something to flush."""
+        await self._handed_in.wait()
+
+    def flush(self) -> int:
+        """Write everything handed in so far; return how many pieces there were.
+
+        Raises:
+            StoreException: The store refuses even single pieces; nothing is lost, and the
+                pieces that waited get the same error.
+        """
+        pieces, self._pieces = self._pieces, []
+        self._handed_in.clear()
+        if pieces and not self._together(pieces):
+            self._one_by_one(pieces)
+        return len(pieces)
+
+    def _together(self, pieces: list[_Piece]) -> bool:
+        """Return whether all pieces were committed in one transaction."""
+        try:
+            with self._state.transaction() as tx:
+                answers = [piece.work(tx) for piece in pieces]
+        except Exception:  # noqa: BLE001 - raised again, from its own piece, by `_one_by_one`
+            return False
+        for piece, answer in zip(pieces, answers, strict=True):
+            piece.succeed(answer)
+        return True
+
+    def _one_by_one(self, pieces: list[_Piece]) -> None:
+        broken: StoreException | None = None
+        for piece in pieces:
+            try:
+                with self._state.transaction() as tx:
+                    answer = piece.work(tx)
+            except Exception as error:  # noqa: BLE001 - handed to the coroutine that waits
+                piece.fail(error)
+                broken = error if isinstance(error, StoreException) else broken
+            else:
+                piece.succeed(answer)
+        if broken is not None:
+            raise broken
