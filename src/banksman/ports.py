@@ -150,6 +150,10 @@ class Transaction(Protocol):
         """Return the breakpoint events without a resolution, by id."""
         ...
 
+    def breakpoints(self, project_id: ProjectId) -> tuple[BreakpointEvent, ...]:
+        """Return all breakpoint events of a project, resolved ones too, by id."""
+        ...
+
     def changes(self, task_id: TaskId, attempt: int) -> tuple[FileChange, ...]:
         """Return what an attempt changed, by path."""
         ...
@@ -451,6 +455,7 @@ class Workspaces(Protocol):
         changes.
 
         Repeating it after a crash gives the same workspace; what an agent wrote there stays.
+        A workspace of this attempt that was made from another base is saved, then made anew.
 
         Raises:
             WorkspaceException: Git refused, or a `setup` command failed (with its output).

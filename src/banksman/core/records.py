@@ -200,9 +200,11 @@ class BreakpointEvent:
     """One firing of a breakpoint rule; open until it is resolved.
 
     Attributes:
-        task_id: The task it stops.
+        task_id: The task it stops; for `dependency_failed`, the task that failed.
         attempt: The attempt that it fired in; 0 before the first.
-        about: For `dependency_failed`, the failed task; its direct dependents are `tasks`.
+        tasks: For `dependency_failed`, the direct dependents that it stops.
+        reason: Why it was resolved as it was.
+        guidance: What the person told the agent for its next attempt.
     """
 
     id: int
@@ -219,6 +221,7 @@ class BreakpointEvent:
     resolved_at: Instant | None = None
     resolved_by: str = ""
     reason: str = ""
+    guidance: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
