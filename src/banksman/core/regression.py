@@ -1,0 +1,178 @@
+"""Tests compared with what they did on the base, and what an agent is told of them.
+
+The rule is simple and strict: a test that passed and now fails, a new test that fails, a test
+that is no longer run and a test that is gone are each worse than before. The last two are
+excused only in files that the task may change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Final
+
+from banksman.core.quality import CheckStatus, Comparison, QualityReport, Verdict
+
+FEEDBACK_LINES_MAX: Final = 40
+"""Lines of feedback for one check; a prompt is no place for a whole log."""
+
+_BROKEN: Final = frozenset({"failed", "error"})
+_GLOB: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+class Fate(Enum):
+    """What became of a test; `Comparison` has a field for each."""
+
+    NEWLY_FAILING = auto()
+    ADDED_FAILING = auto()
+    NEWLY_SKIPPED = auto()
+    VANISHED = auto()
+    EXCUSED = auto()
+    NEWLY_PASSING = auto()
+    STILL_FAILING = auto()
+
+
+def case_name(*, file: str = "", classname: str = "", name: str = "") -> str:
+    """Return the identity of a test: where it is and what it is called.
+
+    Examples:
+        >>> case_name(classname="tests.test_prices.TestVat", name="test_rounds")
+        'tests.test_prices.TestVat::test_rounds'
+    """
+    return "::".join(part for part in (file, classname, name) if part)
+
+
+def compare_cases(
+    base: Mapping[str, str] | None, branch: Mapping[str, str], *, may_change: Sequence[str] = ()
+) -> Comparison:
+    """Compare two runs of the same tests, test by test.
+
+    Args:
+        base: Outcome (`passed failed skipped error`) by test on the base; None if it is not
+            known, and then every failing test counts as failing.
+        branch: Outcome by test on the attempt's work.
+        may_change: Globs of test files that the task may change.
+    """
+    if base is None:
+        failing = (case for case, outcome in branch.items() if outcome in _BROKEN)
+        return Comparison(baseline_known=False, newly_failing=tuple(sorted(failing)))
+    cases: dict[Fate, list[str]] = {fate: [] for fate in Fate}
+    for case in sorted(base.keys() | branch.keys()):
+        fate = _fate(base.get(case), branch.get(case))
+        if fate in {Fate.NEWLY_SKIPPED, Fate.VANISHED} and _may_change(case, may_change):
+            fate = Fate.EXCUSED
+        if fate is not None:
+            cases[fate].append(case)
+    return Comparison(
+        newly_failing=tuple(cases[Fate.NEWLY_FAILING]),
+        added_failing=tuple(cases[Fate.ADDED_FAILING]),
+        newly_skipped=tuple(cases[Fate.NEWLY_SKIPPED]),
+        vanished=tuple(cases[Fate.VANISHED]),
+        excused=tuple(cases[Fate.EXCUSED]),
+        newly_passing=tuple(cases[Fate.NEWLY_PASSING]),
+        still_failing=tuple(cases[Fate.STILL_FAILING]),
+    )
+
+
+def _fate(before: str | None, now: str | None) -> Fate | None:
+    if now is None:
+        return None if before == "error" else Fate.VANISHED
+    if now in _BROKEN:
+        if before is None:
+            return Fate.ADDED_FAILING
+        return Fate.STILL_FAILING if before in _BROKEN else Fate.NEWLY_FAILING
+    if now == "skipped":
+        return None if before in {None, "skipped"} else Fate.NEWLY_SKIPPED
+    return None if before == "passed" else Fate.NEWLY_PASSING
+
+
+def _may_change(case: str, globs: Sequence[str]) -> bool:
+    """Return whether a test is in a file that one of the globs names.
+
+    Runners name the file, or a dotted class such as `tests.test_prices.TestVat`; of that, each
+    beginning may be a Python module.
+    """
+    place = case.partition("::")[0]
+    parts = place.split(".")
+    modules = ("/".join(parts[:end]) + ".py" for end in range(1, len(parts) + 1))
+    files = (place, *modules)
+    return any(_glob(glob).fullmatch(file) for glob in globs for file in files)
+
+
+def _glob(glob: str) -> re.Pattern[str]:
+    """Return the pattern of a glob: `*` stays within one folder, `**` does not."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    return re.compile("".join(_GLOB.get(part, re.escape(part)) for part in parts), re.DOTALL)
+
+
+def judge(verdict: Verdict, comparison: Comparison) -> Verdict:
+    """Return the verdict of a test run as the comparison with the base makes it.
+
+    What failed before and fails still is a warning. A run that broke stays broken: there is
+    nothing to compare.
+    """
+    if verdict.status is CheckStatus.ERROR:
+        return verdict
+    status = verdict.status
+    if comparison.regressions:
+        status = CheckStatus.FAIL
+    elif comparison.still_failing:
+        status = CheckStatus.WARN
+    told = "; ".join((verdict.message, *_summary(comparison)))
+    return replace(verdict, status=status, message=told, comparison=comparison)
+
+
+def _summary(comparison: Comparison) -> Iterator[str]:
+    """Yield how many tests went which way, and whether there was a base to compare with."""
+    known = comparison.baseline_known
+    if not known:
+        yield "the baseline is unknown, so every failing test counts"
+    counted = {
+        "failing that did not before" if known else "failing": comparison.newly_failing,
+        "new and failing": comparison.added_failing,
+        "no longer run": comparison.newly_skipped,
+        "gone": comparison.vanished,
+        "skipped or gone where the task may change tests": comparison.excused,
+        "failing as before": comparison.still_failing,
+    }
+    yield from (f"{len(cases)} {what}" for what, cases in counted.items() if cases)
+
+
+def feedback(report: QualityReport) -> tuple[str, ...]:
+    """Return lines for the next prompt: what failed and broke, each with its findings.
+
+    Everything in them comes from tools and tests, and is untrusted.
+    """
+    told = (CheckStatus.FAIL, CheckStatus.ERROR)
+    return tuple(
+        line
+        for verdict in report.verdicts
+        if verdict.asked and verdict.status in told
+        for line in _lines(verdict)
+    )
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    yield f"{verdict.check} ({verdict.stage}): {verdict.message}"
+    findings = verdict.details
+    if verdict.comparison is not None:
+        findings = tuple(_worse(verdict.comparison, verdict.details))
+    yield from (f"- {finding}" for finding in findings[:FEEDBACK_LINES_MAX])
+    if len(findings) > FEEDBACK_LINES_MAX:
+        yield f"- and {len(findings) - FEEDBACK_LINES_MAX} more"
+
+
+def _worse(comparison: Comparison, details: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each regression, with the test's own message where there is one."""
+    told = {
+        "fails": comparison.newly_failing,
+        "is new and fails": comparison.added_failing,
+        "is skipped and was not before": comparison.newly_skipped,
+        "is gone": comparison.vanished,
+    }
+    for what, cases in told.items():
+        for case in cases:
+            message = next((line for line in details if line.startswith(f"{case}: ")), case)
+            yield f"{case} {what}{message[len(case) :]}"
