@@ -370,6 +370,35 @@ class Agent(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class AgentHost:
+    """What an agent may use of its surroundings; made by the engine, given to each plug-in.
+
+    Attributes:
+        executor: Starts its processes.
+        environment: The variables that agents inherit: an allow-list, never all there are.
+        root: Folder that relative paths in settings start from.
+        scratch: Private folder outside every workspace, for what is told to an agent in files.
+    """
+
+    executor: Executor
+    environment: Mapping[str, str]
+    root: Path
+    scratch: Path
+
+
+class AgentFactory(Protocol):
+    """What an entry point of the group `banksman.agents` names."""
+
+    def __call__(self, table: Mapping[str, object], host: AgentHost) -> Agent:
+        """Return an agent made from its own table of settings.
+
+        Raises:
+            InputException: The table is not usable; the message names the key.
+        """
+        ...
+
+
 # --- workspaces --------------------------------------------------------------------------
 
 
