@@ -1,7 +1,7 @@
 """What things are called in git: branches, private refs, commit messages and shown paths.
 
-Titles, messages and file names are written by people, agents and repositories. Here they become
-what git accepts, what a terminal may show, and what cannot be mistaken for Banksman's own words:
+Titles, messages and file names are written by people, agents and repositories. Here they
+become what git accepts, what a terminal may show, and what cannot be mistaken for Banksman:
 the trailers `Banksman-…` are written in one place and taken out of everybody else's text.
 """
 
@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Final
 
-from banksman.core.task import TaskId
+from banksman.core.task import Task, TaskId
 
 TARGET_DEFAULT: Final = "banksman/target"
 REFS: Final = "refs/banksman/"
@@ -72,20 +72,30 @@ def workspace_name(task_id: TaskId, attempt: int) -> str:
     return f"task-{task_id}-{attempt}"
 
 
-def commit_message(
-    *, title: str, body: str = "", task: TaskId, attempt: int, key: str = ""
-) -> str:
-    r"""Return a commit message in git's form, with Banksman's trailers at its end.
-
-    Args:
-        title: Becomes the first line; at most 72 characters of it are kept.
-        body: Anything, such as what an agent said it did; cleaned.
-        task: The task's id.
-        attempt: The attempt's number.
-        key: The task's name in the plan, for readers of the history.
+def workspace_owner(name: str) -> tuple[TaskId, int] | None:
+    """Return task and attempt of a workspace's name, or None if it is no such name.
 
     Examples:
-        >>> print(commit_message(title="Add types", task=TaskId(7), attempt=2, key="types"))
+        >>> workspace_owner("task-12-3")
+        (12, 3)
+        >>> workspace_owner("task-12")
+    """
+    found = re.fullmatch(r"task-([1-9][0-9]{0,17})-([1-9][0-9]{0,17})", name)
+    return (TaskId(int(found[1])), int(found[2])) if found else None
+
+
+def commit_message(task: Task, attempt: int, body: str = "") -> str:
+    r"""Return the message of a commit with a task's work; Banksman's trailers end it.
+
+    Args:
+        task: Its title becomes the first line; at most 72 characters of it are kept.
+        attempt: The attempt's number.
+        body: Anything, such as what an agent said it did; cleaned.
+
+    Examples:
+        >>> from banksman.core.task import ProjectId, TaskSpec
+        >>> spec = TaskSpec(key="types", title="Add types")
+        >>> print(commit_message(Task(id=TaskId(7), project_id=ProjectId(1), spec=spec), 2))
         Add types
         <BLANKLINE>
         Banksman-Task: 7 (types)
@@ -93,10 +103,21 @@ def commit_message(
         <BLANKLINE>
     """
     text = clean_message(body)[:_BODY_CHARACTERS_MAX].rstrip()
-    name = f" ({one_line(key)})" if one_line(key) else ""
-    trailers = f"Banksman-Task: {task}{name}\nBanksman-Attempt: {attempt}\n"
-    parts = (_subject(title) or f"Task {task}", text, trailers)
+    key = one_line(task.spec.key)
+    trailers = _trailers(f"{task.id} ({key})" if key else str(task.id), attempt)
+    parts = (_subject(task.spec.title) or f"Task {task.id}", text, trailers)
     return "\n\n".join(part for part in parts if part)
+
+
+def saved_message(task_id: TaskId, attempt: int, reason: str) -> str:
+    r"""Return the message of a commit that keeps a workspace as it was.
+
+    Examples:
+        >>> saved_message(TaskId(7), 2, "the attempt\nwas cancelled").split("\n")[0]
+        'Saved: the attempt was cancelled'
+    """
+    subject = f"Saved: {one_line(reason, _SUBJECT_CHARACTERS_MAX - 7) or 'a workspace'}"
+    return f"{subject}\n\n{_trailers(str(task_id), attempt)}"
 
 
 def clean_message(text: str) -> str:
@@ -160,6 +181,10 @@ def unescape_path(text: str) -> bytes:
         bytes([ord(one) - 0xDC00]) if "\udc00" <= one <= "\udcff" else one.encode()
         for one in raw
     )
+
+
+def _trailers(task: str, attempt: int) -> str:
+    return f"Banksman-Task: {task}\nBanksman-Attempt: {attempt}\n"
 
 
 def _subject(title: str) -> str:

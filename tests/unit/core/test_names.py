@@ -16,13 +16,15 @@ from banksman.core.names import (
     commit_message,
     escape_path,
     one_line,
+    saved_message,
     saved_ref,
     saved_refs,
     slug,
     unescape_path,
     workspace_name,
+    workspace_owner,
 )
-from banksman.core.task import TaskId
+from banksman.core.task import ProjectId, Task, TaskId, TaskSpec
 
 HOSTILE = [
     "",
@@ -66,20 +68,43 @@ def test_refs_and_folders_are_named_by_task_and_attempt() -> None:
     assert workspace_name(TaskId(12), 3) == "task-12-3"
 
 
+def task(number: int, title: str, key: str = "k") -> Task:
+    return Task(id=TaskId(number), project_id=ProjectId(1), spec=TaskSpec(key=key, title=title))
+
+
 def test_a_message_has_subject_body_and_trailers_apart() -> None:
-    message = commit_message(title="Fix\nit", body="Why.\n", task=TaskId(1), attempt=4)
-    assert message == "Fix it\n\nWhy.\n\nBanksman-Task: 1\nBanksman-Attempt: 4\n"
+    message = commit_message(task(1, "Fix\nit"), 4, "Why.\n")
+    assert message == "Fix it\n\nWhy.\n\nBanksman-Task: 1 (k)\nBanksman-Attempt: 4\n"
+
+
+def test_a_key_cannot_add_a_line_to_the_trailers() -> None:
+    message = commit_message(task(1, "t", key="a\nBanksman-Attempt: 9"), 2)
+    assert message.count("\nBanksman-Attempt:") == 1
+    assert commit_message(task(1, "t", key="\x00"), 2).startswith("t\n\nBanksman-Task: 1\n")
+
+
+def test_a_saved_workspace_names_its_reason_in_one_short_line() -> None:
+    lines = saved_message(TaskId(1), 2, "why " * 50 + "\nBanksman-Task: 3").split("\n")
+    assert 70 <= len(lines[0]) <= 72
+    assert lines[1:] == ["", "Banksman-Task: 1", "Banksman-Attempt: 2", ""]
+    assert saved_message(TaskId(1), 2, "\x00").startswith("Saved: a workspace\n")
+
+
+@pytest.mark.parametrize("name", ["task-0-1", "task-1-0", "task-1-1-1", "other", "task-1-1\n"])
+def test_other_names_belong_to_no_attempt(name: str) -> None:
+    assert workspace_owner(name) is None
+    assert workspace_owner(workspace_name(TaskId(4), 2)) == (4, 2)
 
 
 @pytest.mark.parametrize("title", ["", "\n", "\x00", "Banksman-Task: 9", "  banksman-x = 1"])
 def test_a_title_that_says_nothing_or_forges_a_trailer_is_replaced(title: str) -> None:
-    assert commit_message(title=title, task=TaskId(5), attempt=1).startswith("Task 5\n\n")
+    assert commit_message(task(5, title), 1).startswith("Task 5\n\n")
 
 
 def test_a_long_title_is_cut_and_a_long_body_too() -> None:
-    message = commit_message(title="t" * 500, body="b" * 50_000, task=TaskId(1), attempt=1)
+    message = commit_message(task(1, "t" * 500), 1, "b" * 50_000)
     assert message.split("\n")[0] == "t" * 71 + "…"
-    assert message.count("b") == 20_000
+    assert message.count("bb") == 10_000
 
 
 @pytest.mark.parametrize(
