@@ -7,7 +7,7 @@ on the attempt's base: see `banksman.core.regression`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -42,9 +42,13 @@ WEIGHTS: Final[Mapping[Stage, float]] = MappingProxyType(
     }
 )
 SCORE_MIN: Final = 0.7
+FEEDBACK_LINES_MAX: Final = 40
+"""Findings that are fed back for one check; a prompt is no place for a whole log."""
 
 HOLDING: Final = frozenset({CheckStatus.PASS, CheckStatus.WARN})
 """A warning is a pass with a remark: it holds, and counts as passed in the score."""
+
+_TOLD: Final = frozenset({CheckStatus.FAIL, CheckStatus.ERROR})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,9 +197,53 @@ class QualityReport:
         """Whether the score is high enough and every required check passed."""
         return not self.problems
 
+    @property
+    def summary(self) -> str:
+        """The gate in one sentence, for people."""
+        if self.gate_holds:
+            return f"the gate holds with a score of {self.score:.2f}"
+        return f"the gate does not hold: {'; '.join(self.problems)}"
+
+    @property
+    def feedback(self) -> tuple[str, ...]:
+        """Lines for the next prompt: what failed and broke, each with its findings.
+
+        Everything in them comes from tools and tests, and is untrusted.
+        """
+        return tuple(
+            line
+            for verdict in self.verdicts
+            if verdict.asked and (verdict.blocks or verdict.status in _TOLD)
+            for line in _feedback(verdict)
+        )
+
 
 def _what(verdict: Verdict) -> str:
     if not verdict.asked:
         return "was not asked, for a stage before it failed"
     words = {CheckStatus.SKIPPED: "was skipped", CheckStatus.FAIL: "failed"}
     return words.get(verdict.status, "broke")
+
+
+def _feedback(verdict: Verdict) -> Iterator[str]:
+    yield f"{verdict.check} ({verdict.stage}): {verdict.message}"
+    findings = verdict.details
+    if verdict.comparison is not None:
+        findings = tuple(_worse(verdict.comparison, verdict.details))
+    yield from (f"- {finding}" for finding in findings[:FEEDBACK_LINES_MAX])
+    if len(findings) > FEEDBACK_LINES_MAX:
+        yield f"- and {len(findings) - FEEDBACK_LINES_MAX} more"
+
+
+def _worse(comparison: Comparison, details: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each regression, with the test's own message where there is one."""
+    told = {
+        "fails": comparison.newly_failing,
+        "is new and fails": comparison.added_failing,
+        "is skipped and was not before": comparison.newly_skipped,
+        "is gone": comparison.vanished,
+    }
+    for what, cases in told.items():
+        for case in cases:
+            message = next((line for line in details if line.startswith(f"{case}: ")), case)
+            yield f"{case} {what}{message[len(case) :]}"

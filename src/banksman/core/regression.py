@@ -1,4 +1,4 @@
-"""Tests compared with what they did on the base, and what an agent is told of them.
+"""Tests compared, one by one, with what they did on the base.
 
 The rule is simple and strict: a test that passed and now fails, a new test that fails, a test
 that is no longer run and a test that is gone are each worse than before. The last two are
@@ -11,12 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
+from itertools import takewhile
 from typing import Final
 
-from banksman.core.quality import CheckStatus, Comparison, QualityReport, Verdict
-
-FEEDBACK_LINES_MAX: Final = 40
-"""Lines of feedback for one check; a prompt is no place for a whole log."""
+from banksman.core.quality import CheckStatus, Comparison, Verdict
 
 _BROKEN: Final = frozenset({"failed", "error"})
 _GLOB: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -91,13 +89,12 @@ def _fate(before: str | None, now: str | None) -> Fate | None:
 def _may_change(case: str, globs: Sequence[str]) -> bool:
     """Return whether a test is in a file that one of the globs names.
 
-    Runners name the file, or a dotted class such as `tests.test_prices.TestVat`; of that, each
-    beginning may be a Python module.
+    Runners name the file, or a dotted class such as `tests.test_prices.TestVat`, of which the
+    parts before the first capital are taken for a Python module.
     """
     place = case.partition("::")[0]
-    parts = place.split(".")
-    modules = ("/".join(parts[:end]) + ".py" for end in range(1, len(parts) + 1))
-    files = (place, *modules)
+    parts = takewhile(lambda part: not part[:1].isupper(), place.split("."))
+    files = (place, "/".join(parts) + ".py")
     return any(_glob(glob).fullmatch(file) for glob in globs for file in files)
 
 
@@ -138,41 +135,3 @@ def _summary(comparison: Comparison) -> Iterator[str]:
         "failing as before": comparison.still_failing,
     }
     yield from (f"{len(cases)} {what}" for what, cases in counted.items() if cases)
-
-
-def feedback(report: QualityReport) -> tuple[str, ...]:
-    """Return lines for the next prompt: what failed and broke, each with its findings.
-
-    Everything in them comes from tools and tests, and is untrusted.
-    """
-    told = (CheckStatus.FAIL, CheckStatus.ERROR)
-    return tuple(
-        line
-        for verdict in report.verdicts
-        if verdict.asked and verdict.status in told
-        for line in _lines(verdict)
-    )
-
-
-def _lines(verdict: Verdict) -> Iterator[str]:
-    yield f"{verdict.check} ({verdict.stage}): {verdict.message}"
-    findings = verdict.details
-    if verdict.comparison is not None:
-        findings = tuple(_worse(verdict.comparison, verdict.details))
-    yield from (f"- {finding}" for finding in findings[:FEEDBACK_LINES_MAX])
-    if len(findings) > FEEDBACK_LINES_MAX:
-        yield f"- and {len(findings) - FEEDBACK_LINES_MAX} more"
-
-
-def _worse(comparison: Comparison, details: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each regression, with the test's own message where there is one."""
-    told = {
-        "fails": comparison.newly_failing,
-        "is new and fails": comparison.added_failing,
-        "is skipped and was not before": comparison.newly_skipped,
-        "is gone": comparison.vanished,
-    }
-    for what, cases in told.items():
-        for case in cases:
-            message = next((line for line in details if line.startswith(f"{case}: ")), case)
-            yield f"{case} {what}{message[len(case) :]}"
