@@ -37,37 +37,38 @@ class _Piece:
 
 
 class GroupCommit:
-    """The engine's ledger (`banksman.orchestration.ledger.Ledger`)."""
+    """The engine's ledger (`banksman.orchestration.ledger.Ledger`).
+
+    Attributes:
+        handed_in: Set while something waits to be flushed, or someone else wants a round.
+    """
 
     def __init__(self, state: StateManager) -> None:
         self._state = state
         self._pieces: list[_Piece] = []
-        self._handed_in = asyncio.Event()
+        self.handed_in = asyncio.Event()
 
     async def commit(self, work: Callable[[Transaction], T]) -> T:
         """Return what `work` returned, once its transaction is committed."""
         piece = _Piece(work)
         self._pieces.append(piece)
-        self._handed_in.set()
+        self.handed_in.set()
         # The future carries what this very `work` returned; the list forgets its type.
         return await piece.future  # type: ignore[return-value]  # as said above
 
-    async def handed_in(self) -> None:
-        """Wait until there is something to flush."""
-        await self._handed_in.wait()
-
-    def flush(self) -> int:
-        """Write everything handed in so far; return how many pieces there were.
+    def flush(self, duties: Callable[[Transaction], T]) -> T:
+        """Write everything handed in so far, then the engine's own duties; return their answer.
 
         Raises:
             StoreException: The store refuses even single pieces; nothing is lost, and the
                 pieces that waited get the same error.
         """
-        pieces, self._pieces = self._pieces, []
-        self._handed_in.clear()
-        if pieces and not self._together(pieces):
+        own = _Piece(duties)
+        pieces, self._pieces = [*self._pieces, own], []
+        self.handed_in.clear()
+        if not self._together(pieces):
             self._one_by_one(pieces)
-        return len(pieces)
+        return own.future.result()  # type: ignore[return-value]  # what `duties` returned
 
     def _together(self, pieces: list[_Piece]) -> bool:
         """Return whether all pieces were committed in one transaction."""

@@ -1,0 +1,189 @@
+"""The agent's step: workspace → prompt → turn → what came of it.
+
+Entered fresh or after a crash, it does the same: it makes sure of the workspace, then either
+begins a turn (intent first) or, if one was begun before the crash, finds out how it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from banksman.core.breakpoints import BreakpointType
+from banksman.core.failures import failure_of
+from banksman.core.names import branch_name
+from banksman.core.outcome import Answered, Outcome
+from banksman.core.prompt import first_prompt, follow_up_prompt
+from banksman.core.records import Attempt, Step, Turn, UsageRecord
+from banksman.core.retry import ErrorClass, Failure
+from banksman.core.task import Task
+from banksman.orchestration.attempts import Desk, Extra, Stop
+from banksman.orchestration.protocol import Point
+from banksman.ports import Agent, Brief, Transaction, Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeLimits:
+    """How long agents may take, in seconds; `silence_s` none means no limit."""
+
+    attempt_s: float = 3600.0
+    silence_s: float | None = 900.0
+
+
+class AgentStep:
+    """Takes an attempt through one turn of its agent."""
+
+    def __init__(
+        self, desk: Desk, agents: Mapping[str, Agent], *, default: str, limits: TimeLimits
+    ) -> None:
+        self._desk = desk
+        self._agents = agents
+        self._default = default
+        self._limits = limits
+
+    async def run(self, attempt: Attempt) -> Attempt:
+        """Return the attempt after its turn: to be captured, or ended."""
+        agent = self._agents.get(attempt.agent or self._default)
+        if agent is None:
+            return await self._desk.fail(attempt, _no_agent(attempt.agent or self._default))
+        grounded = await self._grounded(attempt)
+        if grounded.base is None:
+            return await self._desk.block(grounded, REWRITTEN)
+        workspace = await self._desk.workspaces.prepare(grounded)
+        task = await self._desk.task(grounded)
+        grounded, turn, begun = await self._turn(task, grounded)
+        self._desk.reach(Point.START_INTENDED)
+        brief = self._brief(task, grounded, turn, workspace)
+        outcome = await (agent.attach(brief) if begun else agent.run(brief))
+        self._desk.reach(Point.START_ACTED)
+        after = await self._record(grounded, turn, outcome)
+        self._desk.reach(Point.START_RECORDED)
+        agent.forget(turn.spool)
+        return after
+
+    async def _grounded(self, attempt: Attempt) -> Attempt:
+        """Return the attempt with base and branch; without a base if the target was rewritten."""
+        if attempt.base is not None:
+            return attempt
+        project = await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
+        tip = await trusted_tip(self._desk, project.integrated)
+        if tip is None:
+            return attempt
+        task = await self._desk.task(attempt)
+        branch = branch_name(task.id, task.spec.title, attempt.number)
+        return await self._desk.move(
+            replace(attempt, base=tip, branch=branch), "workspace.intended"
+        )
+
+    async def _turn(self, task: Task, attempt: Attempt) -> tuple[Attempt, Turn, bool]:
+        """Return the turn to work on, and whether it was begun before."""
+
+        def write(tx: Transaction) -> tuple[Attempt, Turn, bool]:
+            earlier = tx.turns(attempt.task_id, attempt.number)
+            if earlier and earlier[-1].ended_at is None:
+                return attempt, earlier[-1], True
+            number = attempt.turns + 1
+            turn = Turn(
+                task_id=attempt.task_id,
+                attempt=attempt.number,
+                number=number,
+                spool=f"p{attempt.project_id}-t{attempt.task_id}-a{attempt.number}-n{number}",
+                prompt=_prompt(task, attempt, number),
+                started_at=self._desk.clock.now(),
+            )
+            counted = replace(attempt, turns=number, agent=attempt.agent or self._default)
+            self._desk.note(tx, counted, "turn.intended", turn)
+            return counted, turn, False
+
+        return await self._desk.ledger.commit(write)
+
+    def _brief(self, task: Task, attempt: Attempt, turn: Turn, place: Workspace) -> Brief:
+        spent_s = max(0, self._desk.clock.now() - attempt.started_at) / 1000
+        return Brief(
+            execution=f"{attempt.project_id}:{task.id}:{attempt.number}:{turn.number}",
+            spool=turn.spool,
+            task=task,
+            attempt=attempt.number,
+            turn=turn.number,
+            prompt=turn.prompt,
+            workspace=place.path,
+            env=place.env,
+            # A clock that jumped must not make this 0 or less.
+            timeout_s=max(1.0, self._limits.attempt_s - spent_s),
+            silence_s=self._limits.silence_s,
+        )
+
+    async def _record(self, attempt: Attempt, turn: Turn, outcome: Outcome) -> Attempt:
+        ended = replace(
+            turn,
+            ended_at=self._desk.clock.now(),
+            outcome=type(outcome).__name__.lower(),
+            text=outcome.text[-8000:],
+        )
+        usage = _usage(attempt, turn, outcome)
+
+        def write_turn(tx: Transaction) -> None:
+            self._desk.note(tx, attempt, "turn.ended", ended, usage)
+
+        failure = failure_of(outcome)
+        if failure is not None:
+            return await self._desk.fail(attempt, failure, write_turn)
+        assert isinstance(outcome, Answered), "what is no failure is an answer"
+        return await self._answered(attempt, outcome, write_turn)
+
+    async def _answered(self, attempt: Attempt, answer: Answered, also: Extra) -> Attempt:
+        if answer.questions:
+            question = Stop(
+                type=BreakpointType.AGENT_QUESTION,
+                message=f"the agent asks: {answer.questions[0][:200]}",
+                details=answer.questions,
+            )
+            return await self._desk.block(attempt, question, also)
+
+        def write(tx: Transaction) -> Attempt:
+            also(tx)
+            told = replace(attempt, step=Step.CAPTURE, guidance="")
+            return self._desk.note(tx, told, "capture.intended")
+
+        return await self._desk.ledger.commit(write)
+
+
+REWRITTEN = Stop(
+    type=BreakpointType.TARGET_REWRITTEN,
+    message="the target branch no longer holds what was integrated last",
+)
+
+
+async def trusted_tip(desk: Desk, integrated: str | None) -> str | None:
+    """Return the target's tip, or None if it lost what was integrated into it."""
+    if integrated is None:
+        return await desk.workspaces.ensure_target()
+    tip = await desk.workspaces.tip()
+    if tip is None or not await desk.workspaces.contains(tip, integrated):
+        return None
+    return tip
+
+
+def _prompt(task: Task, attempt: Attempt, number: int) -> str:
+    if number == 1:
+        return first_prompt(task, guidance=attempt.guidance or task.guidance)
+    return follow_up_prompt(task, guidance=attempt.guidance)
+
+
+def _no_agent(name: str) -> Failure:
+    wish = f"agent {name!r} is not configured" if name else "no agent is configured"
+    return Failure(error=ErrorClass.NOT_FOUND, message=wish)
+
+
+def _usage(attempt: Attempt, turn: Turn, outcome: Outcome) -> UsageRecord:
+    return UsageRecord(
+        task_id=attempt.task_id,
+        attempt=attempt.number,
+        turn=turn.number,
+        agent=attempt.agent,
+        model=outcome.usage.model,
+        input_tokens=outcome.usage.input_tokens,
+        output_tokens=outcome.usage.output_tokens,
+        cost_microusd=outcome.usage.cost_microusd,
+        duration_ms=outcome.usage.duration_ms,
+    )

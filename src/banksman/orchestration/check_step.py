@@ -1,0 +1,77 @@
+"""The steps after the agent's: capture what it made, check it, decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from banksman.core.names import commit_message
+from banksman.core.records import Attempt, FileChange, Step
+from banksman.orchestration.attempts import Desk
+from banksman.orchestration.judge import Case, Judge
+from banksman.orchestration.protocol import Point
+from banksman.orchestration.quality_controller import QualityController
+from banksman.ports import Capture
+
+
+class CaptureStep:
+    """Reads from git what the attempt made, and keeps it under a private ref."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run(self, attempt: Attempt) -> Attempt:
+        """Return the attempt with its commit and tree, ready to be checked."""
+        self._desk.reach(Point.CAPTURE_INTENDED)
+        task = await self._desk.task(attempt)
+        place = await self._place(attempt)
+        message = commit_message(task, attempt.number)
+        capture = await self._desk.workspaces.capture(place, message)
+        self._desk.reach(Point.CAPTURE_ACTED)
+        changes = tuple(
+            replace(change, task_id=attempt.task_id, attempt=attempt.number)
+            for change in capture.changes
+        )
+        captured = replace(
+            attempt, commit=capture.commit, tree=capture.tree, step=Step.CHECKS
+        )
+        after = await self._desk.move(captured, "capture.recorded", *changes)
+        self._desk.reach(Point.CAPTURE_RECORDED)
+        return after
+
+    async def _place(self, attempt: Attempt) -> Attempt:
+        """Return the attempt whose workspace is captured: a person edits the earlier one's."""
+        earlier = attempt.resumes
+        if attempt.turns or earlier is None:
+            return attempt
+        return await self._desk.ledger.commit(lambda tx: tx.attempt(attempt.task_id, earlier))
+
+
+class CheckStep:
+    """Has the capture checked and judged."""
+
+    def __init__(self, desk: Desk, quality: QualityController, judge: Judge) -> None:
+        self._desk = desk
+        self._quality = quality
+        self._judge = judge
+
+    async def run(self, attempt: Attempt) -> Attempt:
+        """Return the attempt after the decision."""
+        task = await self._desk.task(attempt)
+        capture = await self._desk.ledger.commit(
+            lambda tx: recorded_capture(attempt, tx.changes(attempt.task_id, attempt.number))
+        )
+        report = await self._quality.validate_output(task, attempt, capture)
+        self._desk.reach(Point.CHECK_RECORDED)
+        after = await self._judge.settle(
+            Case(task=task, attempt=attempt, capture=capture, report=report)
+        )
+        self._desk.reach(Point.DECIDED)
+        return after
+
+
+def recorded_capture(attempt: Attempt, changes: tuple[FileChange, ...]) -> Capture:
+    """Return the capture that the store knows of."""
+    assert attempt.commit and attempt.tree and attempt.base, "captured before it is checked"
+    return Capture(
+        commit=attempt.commit, tree=attempt.tree, base=attempt.base, changes=changes
+    )

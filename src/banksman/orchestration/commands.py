@@ -1,0 +1,199 @@
+"""What people wish for: applied by the engine, one command at a time, in its round.
+
+Commands come from the inbox, the one table that others insert into. A command is answered in
+the transaction that applies it; what has to be done outside the store (`Effect`) is done after
+the commit. A command that makes no sense now is answered with the reason, and nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from banksman.core.breakpoints import Resolution
+from banksman.core.plain import spec_from_plain
+from banksman.core.records import Command, StopWhy
+from banksman.core.task import ProjectId, Task, TaskId, TaskStatus
+from banksman.exceptions import (
+    BanksmanException,
+    CommandRefusedException,
+    RecordNotFoundException,
+    StaleWriterException,
+    StoreException,
+)
+from banksman.orchestration.breakpoint_manager import BreakpointManager
+from banksman.orchestration.task_flow import TaskFlow
+from banksman.ports import Clock, Transaction
+from banksman.state.state_manager import StateManager
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopAttempt:
+    """A running attempt has a stop intent: its processes have to end."""
+
+    task_id: TaskId
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanTask:
+    """Nobody will look at this task's workspaces any more."""
+
+    task_id: TaskId
+
+
+Effect = StopAttempt | CleanTask
+Answer = Mapping[str, object]
+Applied = tuple[Answer, tuple[Effect, ...]]
+
+
+class CommandDesk:
+    """Applies commands."""
+
+    def __init__(
+        self,
+        state: StateManager,
+        flow: TaskFlow,
+        breakpoints: BreakpointManager,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._state = state
+        self._flow = flow
+        self._breakpoints = breakpoints
+        self._clock = clock
+        self._handlers: Final[Mapping[str, Callable[[Transaction, Command], Applied]]] = {
+            "cancel": self._cancel,
+            "retry": self._retry,
+            "resolve": self._resolve,
+            "block": self._block,
+            "pause": self._pause,
+            "resume": self._resume,
+            "add": self._add,
+        }
+
+    def apply(self, tx: Transaction, command: Command) -> tuple[Effect, ...]:
+        """Apply one command and answer it; return what has to be done after the commit."""
+        handler = self._handlers.get(command.name)
+        try:
+            if handler is None:
+                raise CommandRefusedException(message=f"no command is named {command.name!r}.")
+            answer, effects = handler(tx, command)
+        except (StoreException, StaleWriterException):
+            raise
+        except (BanksmanException, ValueError) as error:
+            # Handlers look before they write: a refused command has written nothing.
+            self._state.answer(tx, command, error=_sentence(error))
+            return ()
+        self._state.answer(tx, command, answer=answer)
+        return effects
+
+    def _cancel(self, tx: Transaction, command: Command) -> Applied:
+        task = self._task(tx, command)
+        reason = _text(command, "reason") or f"cancelled by {command.by}"
+        if task.status is TaskStatus.RUNNING:
+            return self._stop(tx, command, task, reason)
+        after = self._flow.cancel(tx, task.id, reason, command.by)
+        return _about(after), (CleanTask(task_id=task.id),)
+
+    def _block(self, tx: Transaction, command: Command) -> Applied:
+        task = self._task(tx, command)
+        reason = _text(command, "reason") or f"stopped by {command.by}"
+        if task.status is TaskStatus.RUNNING:
+            return self._stop(tx, command, task, reason)
+        return _about(self._flow.block(tx, task.id, reason)), ()
+
+    def _stop(self, tx: Transaction, command: Command, task: Task, reason: str) -> Applied:
+        """Record the wish to stop a running attempt; its state changes when it has ended."""
+        attempt = tx.attempt(task.id, task.attempt)
+        if attempt.stop is None or command.name == "cancel":
+            why = StopWhy.CANCEL if command.name == "cancel" else StopWhy.BLOCK
+            wish = replace(attempt, stop=why, stop_reason=reason, stop_by=command.by)
+            self._state.record(
+                tx,
+                "stop.intended",
+                wish,
+                task_id=task.id,
+                attempt=attempt.number,
+                reason=reason,
+                actor=command.by,
+            )
+        return {**_about(task), "stopping": True}, (StopAttempt(task_id=task.id),)
+
+    def _retry(self, tx: Transaction, command: Command) -> Applied:
+        task = self._task(tx, command)
+        guidance = _text(command, "guidance")
+        return _about(self._flow.retry(tx, task.id, command.by, guidance)), ()
+
+    def _resolve(self, tx: Transaction, command: Command) -> Applied:
+        number = command.arguments.get("breakpoint")
+        if not isinstance(number, int):
+            raise CommandRefusedException(message="a breakpoint is named by its number.")
+        event, release = self._breakpoints.resolve_breakpoint(
+            tx,
+            number,
+            Resolution(_text(command, "resolution")),
+            by=command.by,
+            reason=_text(command, "reason"),
+            guidance=_text(command, "guidance"),
+        )
+        effects = self._flow.resolved(tx, event, release, command.by)
+        after = tx.task(event.task_id)
+        done = tuple(CleanTask(task_id=task_id) for task_id in effects)
+        return {**_about(after), "breakpoint": event.id, "resolution": event.resolution}, done
+
+    def _pause(self, tx: Transaction, command: Command) -> Applied:
+        return self._set_paused(tx, command, paused=True)
+
+    def _resume(self, tx: Transaction, command: Command) -> Applied:
+        return self._set_paused(tx, command, paused=False)
+
+    def _set_paused(self, tx: Transaction, command: Command, *, paused: bool) -> Applied:
+        project = replace(tx.project(command.project_id), paused=paused)
+        kind = "project.paused" if paused else "project.resumed"
+        self._state.record(tx, kind, project, actor=command.by)
+        return {"project": project.name, "paused": paused}, ()
+
+    def _add(self, tx: Transaction, command: Command) -> Applied:
+        spec = spec_from_plain(command.arguments.get("spec"))
+        if any(task.spec.key == spec.key for task in tx.tasks(command.project_id)):
+            raise CommandRefusedException(message=f"there is a task {spec.key!r} already.")
+        names = command.arguments.get("needs")
+        needs = [
+            find_task(tx, command.project_id, str(name)).id
+            for name in (names if isinstance(names, list) else [])
+        ]
+        task = self._state.create_task(
+            command.project_id, spec, needs=needs, tx=tx, actor=command.by
+        )
+        self._flow.settle(tx, command.project_id)
+        return _about(tx.task(task.id)), ()
+
+    def _task(self, tx: Transaction, command: Command) -> Task:
+        return find_task(tx, command.project_id, _text(command, "task"))
+
+
+def find_task(tx: Transaction, project_id: ProjectId, name: str) -> Task:
+    """Return the task with this key or number.
+
+    Raises:
+        RecordNotFoundException: There is none; the message has the nearest key.
+    """
+    for task in tx.tasks(project_id):
+        if name in {task.spec.key, str(task.id)}:
+            return task
+    raise RecordNotFoundException(record="task", name=name)
+
+
+def _text(command: Command, name: str) -> str:
+    value = command.arguments.get(name, "")
+    return value if isinstance(value, str) else str(value)
+
+
+def _about(task: Task) -> Answer:
+    return {"task": task.id, "key": task.spec.key, "status": task.status.value}
+
+
+def _sentence(error: Exception) -> str:
+    recovery = error.recovery if isinstance(error, BanksmanException) else ""
+    return f"{error}\n{recovery}".strip()

@@ -1,0 +1,253 @@
+"""The loop that runs a plan: one for each project.
+
+A round is one transaction: what the attempts handed in, the commands from the inbox, what
+follows from both, and new claims for free seats. What a round decided is acted on only after
+its commit. Attempts run beside the loop in one task group; nothing outlives it but the agents
+themselves, which a later engine finds again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from banksman.core.breakpoints import BreakpointType
+from banksman.core.records import Attempt, StopWhy
+from banksman.core.task import ProjectId, TaskId, TaskStatus
+from banksman.orchestration.commands import CleanTask, CommandDesk, Effect, StopAttempt
+from banksman.orchestration.group_commit import GroupCommit
+from banksman.orchestration.slots import Slots
+from banksman.orchestration.task_flow import TaskFlow
+from banksman.orchestration.worker import Employment, Worker
+from banksman.ports import Clock, Transaction, Workspaces
+from banksman.state.state_manager import StateManager
+
+
+class RunEnd(StrEnum):
+    """Why a run is over."""
+
+    COMPLETED = "completed"
+    WAITING = "waiting"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRules:
+    """How a run behaves.
+
+    Attributes:
+        parallel: Attempts at once, 1 or more.
+        wait: Go on while only a person can move the plan.
+        poll_s: How often the inbox is looked at, at least.
+    """
+
+    parallel: int = 2
+    wait: bool = True
+    poll_s: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What one round decided, to be acted on after its commit."""
+
+    claimed: tuple[Attempt, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    end: RunEnd | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineParts:
+    """What an engine is made of."""
+
+    project_id: ProjectId
+    state: StateManager
+    flow: TaskFlow
+    ledger: GroupCommit
+    worker: Worker
+    commands: CommandDesk
+    workspaces: Workspaces
+    clock: Clock
+    rules: RunRules = field(default_factory=RunRules)
+
+
+class Engine:
+    """Owns one project's loop and its task group."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._slots = Slots(parts.rules.parallel)
+        self._employed: dict[TaskId, Employment] = {}
+        self._wake = parts.ledger.handed_in
+        self._draining = False
+        self._stopping = False
+
+    def drain(self) -> None:
+        """Claim nothing more; the run ends when the attempts that work have ended."""
+        self._draining = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop the attempts that work, saving what they have done; then end."""
+        self._draining = True
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> RunEnd:
+        """Run the plan until nothing can move it any more; return why it is over."""
+        async with asyncio.TaskGroup() as group:
+            await self._take_over(group)
+            while (end := self._round(group)) is None:
+                await self._until_something_happens()
+        return end
+
+    async def serve_once(self) -> None:
+        """Apply the commands that wait and do what they ask for; claim nothing."""
+        self._draining = True
+        async with asyncio.TaskGroup() as group:
+            self._round(group)
+            # Stopping an attempt takes several rounds of the ledger.
+            while self._employed:
+                await self._until_something_happens()
+                self._round(group)
+
+    async def _take_over(self, group: asyncio.TaskGroup) -> None:
+        """Enter the attempts that a dead engine left, and sweep what else it left."""
+        with self._parts.state.transaction() as tx:
+            left = tuple(self._stamped(tx, one) for one in self._open(tx))
+            kept = self._kept(tx)
+        await self._parts.workspaces.sweep((*left, *kept))
+        for attempt in left:
+            self._employ(attempt, group)
+
+    def _open(self, tx: Transaction) -> tuple[Attempt, ...]:
+        return tx.open_attempts(self._parts.project_id)
+
+    def _stamped(self, tx: Transaction, attempt: Attempt) -> Attempt:
+        mine = replace(attempt, epoch=tx.project(self._parts.project_id).epoch)
+        self._parts.state.record(
+            tx,
+            "attempt.reattached",
+            mine,
+            task_id=attempt.task_id,
+            attempt=attempt.number,
+        )
+        return mine
+
+    def _kept(self, tx: Transaction) -> tuple[Attempt, ...]:
+        """Return the attempts whose workspaces a person may still look at, or edit."""
+        blocked = self._parts.flow.board(self._parts.project_id).tasks(TaskStatus.BLOCKED)
+        return tuple(one for task in blocked for one in tx.attempts(task.id))
+
+    def _round(self, group: asyncio.TaskGroup) -> RunEnd | None:
+        """Commit one round and act on it."""
+        done = self._parts.ledger.flush(self._duties)
+        for attempt in done.claimed:
+            self._employ(attempt, group)
+        for effect in done.effects:
+            self._carry_out(effect, group)
+        return done.end
+
+    def _duties(self, tx: Transaction) -> Round:
+        """What the engine itself does in a round; called again if the commit fails."""
+        effects: list[Effect] = []
+        for command in tx.pending_commands(self._parts.project_id):
+            effects.extend(self._parts.commands.apply(tx, command))
+        if self._stopping:
+            effects.extend(self._stop_intents(tx))
+        self._parts.flow.settle(tx, self._parts.project_id)
+        claimed = self._claims(tx)
+        end = None if claimed or effects else self._end(tx)
+        return Round(claimed=claimed, effects=tuple(effects), end=end)
+
+    def _stop_intents(self, tx: Transaction) -> list[Effect]:
+        stops: list[Effect] = []
+        for attempt in self._open(tx):
+            if attempt.stop is None:
+                intent = replace(
+                    attempt,
+                    stop=StopWhy.SHUTDOWN,
+                    stop_reason="the engine was interrupted",
+                    stop_by="engine",
+                )
+                self._parts.state.record(
+                    tx,
+                    "stop.intended",
+                    intent,
+                    task_id=attempt.task_id,
+                    attempt=attempt.number,
+                )
+                stops.append(StopAttempt(task_id=attempt.task_id))
+        return stops
+
+    def _claims(self, tx: Transaction) -> tuple[Attempt, ...]:
+        if self._draining or self._target_in_doubt(tx):
+            return ()
+        now = self._parts.clock.now()
+        claimed: list[Attempt] = []
+        while len(claimed) < self._slots.free:
+            task = self._parts.flow.claim(tx, self._parts.project_id, now)
+            if task is None:
+                break
+            claimed.append(tx.attempt(task.id, task.attempt))
+        return tuple(claimed)
+
+    def _target_in_doubt(self, tx: Transaction) -> bool:
+        """A rewritten target stops claims until a person has looked at it."""
+        return any(
+            event.type is BreakpointType.TARGET_REWRITTEN
+            for event in tx.open_breakpoints(self._parts.project_id)
+        )
+
+    def _end(self, tx: Transaction) -> RunEnd | None:
+        """Return why the run is over, or None while something can still move the plan."""
+        if self._employed or self._open(tx):
+            return None
+        if self._draining:
+            return RunEnd.INTERRUPTED
+        board = self._parts.flow.board(self._parts.project_id)
+        if board.is_complete:
+            return RunEnd.COMPLETED
+        if board.next_due is not None:
+            return None
+        paused = tx.project(self._parts.project_id).paused and board.has_ready
+        if paused or tx.open_breakpoints(self._parts.project_id):
+            return None if self._parts.rules.wait else RunEnd.WAITING
+        return RunEnd.FAILED
+
+    def _employ(self, attempt: Attempt, group: asyncio.TaskGroup) -> None:
+        employment = Employment(attempt=attempt, seat=self._slots.grab())
+        self._employed[attempt.task_id] = employment
+        group.create_task(self._attend(employment))
+
+    async def _attend(self, employment: Employment) -> None:
+        try:
+            await self._parts.worker.work(employment)
+        finally:
+            del self._employed[employment.attempt.task_id]
+            self._wake.set()
+
+    def _carry_out(self, effect: Effect, group: asyncio.TaskGroup) -> None:
+        match effect:
+            case StopAttempt(task_id=task_id):
+                self._interrupt(task_id, group)
+            case CleanTask(task_id=task_id):
+                group.create_task(self._parts.worker.clean_task(task_id))
+
+    def _interrupt(self, task_id: TaskId, group: asyncio.TaskGroup) -> None:
+        employment = self._employed.get(task_id)
+        if employment is not None:
+            employment.interrupt()
+            return
+        # Nobody works on it here: its engine died. Its processes have to end all the same.
+        with self._parts.state.transaction() as tx:
+            attempt = tx.attempt(task_id, tx.task(task_id).attempt)
+        self._employ(attempt, group)
+
+    async def _until_something_happens(self) -> None:
+        """Wait for work handed in, a wish, or the time to look at inbox and timers."""
+        with suppress(TimeoutError):  # Time to look, then.
+            async with asyncio.timeout(self._parts.rules.poll_s):
+                await self._wake.wait()

@@ -1,0 +1,64 @@
+"""Stopping an attempt: the intent is stored, then its processes end, then its state changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from banksman.core.breakpoints import BreakpointType
+from banksman.core.records import Attempt, StopWhy
+from banksman.core.retry import ErrorClass, Failure
+from banksman.orchestration.attempts import Desk, Stop
+from banksman.orchestration.integrator import Integrator
+from banksman.orchestration.protocol import Point
+from banksman.ports import Agent, Transaction
+
+
+class Halt:
+    """Ends an attempt that somebody asked to stop."""
+
+    def __init__(
+        self, desk: Desk, integrator: Integrator, agents: Mapping[str, Agent]
+    ) -> None:
+        self._desk = desk
+        self._integrator = integrator
+        self._agents = agents
+
+    async def run(self, attempt: Attempt) -> Attempt:
+        """Return the attempt ended; an integration that had succeeded wins."""
+        self._desk.reach(Point.STOP_INTENDED)
+        await self._end_processes(attempt)
+        self._desk.reach(Point.STOP_ACTED)
+        if await self._integrator.is_integrated(attempt):
+            return await self._integrator.record(attempt)
+        match attempt.stop:
+            case StopWhy.CANCEL:
+                return await self._cancel(attempt)
+            case StopWhy.BLOCK:
+                stop = Stop(type=BreakpointType.MANUAL, message=attempt.stop_reason)
+                return await self._desk.block(attempt, stop)
+            case StopWhy.SHUTDOWN | None:
+                stopped = Failure(error=ErrorClass.LOST, message=attempt.stop_reason)
+                return await self._desk.fail(attempt, stopped)
+
+    async def _end_processes(self, attempt: Attempt) -> None:
+        agent = self._agents.get(attempt.agent)
+        turns = await self._desk.ledger.commit(
+            lambda tx: tx.turns(attempt.task_id, attempt.number)
+        )
+        for turn in turns:
+            if agent is not None and turn.ended_at is None:
+                await agent.stop(turn.spool, attempt.stop_reason)
+
+    async def _cancel(self, attempt: Attempt) -> Attempt:
+        saved = await self._desk.save(attempt, attempt.stop_reason)
+        self._desk.reach(Point.STOP_SAVED)
+
+        def write(tx: Transaction) -> Attempt:
+            if saved is not None:
+                self._desk.note(tx, attempt, "work.saved", saved)
+            self._desk.flow.cancel(
+                tx, attempt.task_id, attempt.stop_reason, attempt.stop_by
+            )
+            return tx.attempt(attempt.task_id, attempt.number)
+
+        return await self._desk.ledger.commit(write)

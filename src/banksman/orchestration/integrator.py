@@ -1,0 +1,130 @@
+"""Accepted work onto the target branch: one at a time, by compare-and-swap.
+
+combine onto the tip → check again if the tip has moved → intent → swap → record. The first
+conflict sends the attempt to its agent, on the new tip; the second asks a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from banksman.core.breakpoints import BreakpointType
+from banksman.core.names import commit_message
+from banksman.core.prompt import conflict_text
+from banksman.core.records import Attempt, Step
+from banksman.core.task import EntryStep, Task
+from banksman.orchestration.agent_step import REWRITTEN, trusted_tip
+from banksman.orchestration.attempts import Desk, Stop
+from banksman.orchestration.judge import Case, Judge
+from banksman.orchestration.protocol import Point
+from banksman.orchestration.quality_controller import QualityController
+from banksman.ports import Capture, Combined, Conflict, Transaction
+
+
+class Integrator:
+    """Brings accepted attempts onto the target branch."""
+
+    def __init__(self, desk: Desk, quality: QualityController, judge: Judge) -> None:
+        self._desk = desk
+        self._quality = quality
+        self._judge = judge
+        # Protects the target branch between combining and publishing: of two attempts that
+        # combine onto one tip, one would have to do all its checks again.
+        self._turn = asyncio.Lock()
+
+    async def run(self, attempt: Attempt) -> Attempt:
+        """Return the attempt integrated, sent back to its agent, or ended."""
+        async with self._turn:
+            return await self._integrate(attempt)
+
+    async def is_integrated(self, attempt: Attempt) -> bool:
+        """Return whether the attempt's intended commit is on the target branch."""
+        if attempt.new is None:
+            return False
+        tip = await self._desk.workspaces.tip()
+        return tip is not None and await self._desk.workspaces.contains(tip, attempt.new)
+
+    async def record(self, attempt: Attempt) -> Attempt:
+        """Record an integration that has happened."""
+
+        def write(tx: Transaction) -> Attempt:
+            assert attempt.new is not None, "the intent names the commit"
+            project = replace(tx.project(attempt.project_id), integrated=attempt.new)
+            self._desk.state.record(
+                tx, "target.moved", project, task_id=attempt.task_id, attempt=attempt.number
+            )
+            self._desk.flow.complete(tx, attempt.task_id, attempt.number, attempt.new)
+            return tx.attempt(attempt.task_id, attempt.number)
+
+        after = await self._desk.ledger.commit(write)
+        self._desk.reach(Point.INTEGRATE_RECORDED)
+        return after
+
+    async def _integrate(self, attempt: Attempt) -> Attempt:
+        """One try; the caller's loop comes back while the step stays `integration`."""
+        if await self.is_integrated(attempt):
+            return await self.record(attempt)
+        project = await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
+        tip = await trusted_tip(self._desk, project.integrated)
+        if tip is None:
+            return await self._desk.block(attempt, REWRITTEN)
+        task = await self._desk.task(attempt)
+        assert attempt.commit is not None, "captured before it is integrated"
+        message = commit_message(task, attempt.number)
+        combined = await self._desk.workspaces.combine(tip, attempt.commit, message)
+        self._desk.reach(Point.INTEGRATE_COMBINED)
+        if isinstance(combined, Conflict):
+            return await self._conflict(task, attempt, tip, combined)
+        # What a person accepted as it is, is not asked again by a check that he overruled.
+        if tip != attempt.base and attempt.entry is not EntryStep.INTEGRATION:
+            held = await self._holds_on(task, attempt, tip, combined)
+            if held is not None:
+                return held
+        return await self._publish(attempt, tip, combined)
+
+    async def _publish(self, attempt: Attempt, tip: str, combined: Combined) -> Attempt:
+        intended = replace(attempt, expected=tip, new=combined.commit)
+        attempt = await self._desk.move(intended, "integration.intended")
+        self._desk.reach(Point.INTEGRATE_INTENDED)
+        swapped = await self._desk.workspaces.publish(tip, combined.commit)
+        self._desk.reach(Point.INTEGRATE_ACTED)
+        # Not swapped: somebody else moved the target. The next try begins at the new tip.
+        return await self.record(attempt) if swapped else attempt
+
+    async def _holds_on(
+        self, task: Task, attempt: Attempt, tip: str, combined: Combined
+    ) -> Attempt | None:
+        """Check the work on the moved tip; return None if it holds, else what follows."""
+        changes = await self._desk.workspaces.changes(tip, combined.commit)
+        capture = Capture(
+            commit=combined.commit, tree=combined.tree, base=tip, changes=changes
+        )
+        report = await self._quality.validate_output(task, attempt, capture)
+        if report.holds:
+            return None
+        return await self._judge.settle(
+            Case(task=task, attempt=attempt, capture=capture, report=report, rebased=True)
+        )
+
+    async def _conflict(
+        self, task: Task, attempt: Attempt, tip: str, conflict: Conflict
+    ) -> Attempt:
+        if attempt.conflicts:
+            return await self._desk.block(
+                attempt,
+                Stop(
+                    type=BreakpointType.MERGE_CONFLICT,
+                    message=f"the work conflicts with the target in {len(conflict.paths)} file(s)",
+                    details=conflict.paths,
+                ),
+            )
+        again = replace(
+            attempt,
+            step=Step.AGENT,
+            base=tip,
+            start=None,
+            conflicts=1,
+            guidance=conflict_text(task, conflict.paths),
+        )
+        return await self._desk.move(again, "attempt.conflicted")

@@ -1,0 +1,107 @@
+"""From evidence to the attempt's next step, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from banksman.core.breakpoints import BreakpointType
+from banksman.core.decision import Action, Decision
+from banksman.core.prompt import feedback_text
+from banksman.core.quality import QualityReport
+from banksman.core.records import Attempt, Checkpoint, Step
+from banksman.core.retry import ErrorClass, Failure
+from banksman.core.task import Task
+from banksman.orchestration.attempts import Desk, Stop
+from banksman.orchestration.decision_engine import DecisionEngine
+from banksman.orchestration.evidence import breakpoint_of, evidence_of
+from banksman.ports import Capture, Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is judged: a capture, or a capture on a new tip (`rebased`)."""
+
+    task: Task
+    attempt: Attempt
+    capture: Capture
+    report: QualityReport
+    rebased: bool = False
+
+
+class Judge:
+    """Asks the decision engine and writes what follows."""
+
+    def __init__(self, desk: Desk, decisions: DecisionEngine) -> None:
+        self._desk = desk
+        self._decisions = decisions
+
+    async def settle(self, case: Case) -> Attempt:
+        """Return the attempt after the decision: to be integrated, sent back, or ended."""
+
+        def write(tx: Transaction) -> Attempt:
+            evidence = evidence_of(case.task, case.attempt, case.capture, case.report)
+            decision = self._decisions.decide_next_action(
+                tx, case.task, case.attempt, evidence
+            )
+            return self._follow(tx, case, decision)
+
+        return await self._desk.ledger.commit(write)
+
+    def _follow(self, tx: Transaction, case: Case, decision: Decision) -> Attempt:
+        match decision.action:
+            case Action.PROCEED:
+                return self._accepted(tx, case)
+            case Action.CHECKPOINT:
+                self._desk.note(tx, case.attempt, "checkpoint.made", self._checkpoint(case))
+                return self._accepted(tx, case)
+            case Action.CLARIFY:
+                return self._sent_back(tx, case)
+            case Action.RETRY:
+                return self._failed(tx, case)
+            case Action.ESCALATE:
+                return self._escalated(tx, case, decision)
+
+    def _accepted(self, tx: Transaction, case: Case) -> Attempt:
+        accepted = replace(case.attempt, step=Step.INTEGRATION)
+        return self._desk.note(tx, accepted, "attempt.accepted")
+
+    def _sent_back(self, tx: Transaction, case: Case) -> Attempt:
+        again = replace(
+            case.attempt, step=Step.AGENT, guidance=feedback_text(case.report)
+        )
+        if case.rebased:
+            # The next turn works on the new tip, with this work laid onto it.
+            again = replace(again, base=case.capture.base, start=case.capture.commit)
+        return self._desk.note(tx, again, "attempt.sent_back")
+
+    def _failed(self, tx: Transaction, case: Case) -> Attempt:
+        failure = Failure(
+            error=ErrorClass.GATE_FAILED,
+            message=case.report.summary,
+            guidance=feedback_text(case.report),
+        )
+        self._desk.flow.fail(tx, case.task.id, case.attempt.number, failure)
+        return tx.attempt(case.task.id, case.attempt.number)
+
+    def _escalated(self, tx: Transaction, case: Case, decision: Decision) -> Attempt:
+        stop = Stop(
+            type=breakpoint_of(decision, case.report),
+            message=decision.explanation,
+            details=case.report.feedback,
+        )
+        self._desk.breakpoints.trigger_breakpoint(
+            tx, case.task, stop.type, stop.message, details=stop.details
+        )
+        self._desk.flow.block_attempt(tx, case.task.id, case.attempt.number, stop.message)
+        return tx.attempt(case.task.id, case.attempt.number)
+
+    def _checkpoint(self, case: Case) -> Checkpoint:
+        return Checkpoint(
+            task_id=case.task.id,
+            attempt=case.attempt.number,
+            number=case.attempt.turns,
+            at=self._desk.clock.now(),
+            ref=f"refs/banksman/attempts/{case.task.id}/{case.attempt.number}",
+            commit=case.capture.commit,
+            reason="the decision asked for a checkpoint",
+        )

@@ -1,0 +1,141 @@
+"""One attempt, start to end.
+
+claim → workspace → prompt → agent turn(s) → file changes → checks → decision → integrate, or
+another turn, or a retry, or a person. The attempt's stored step says where it is; the loop below
+does the step and goes on with what the step returned. After a crash the same loop is entered at
+the same step: there is no other recovery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from banksman.core.records import Attempt, Ending, Step
+from banksman.core.retry import ErrorClass, Failure
+from banksman.core.task import TaskId
+from banksman.exceptions import (
+    BanksmanException,
+    StaleReportException,
+    StaleWriterException,
+    StoreException,
+    WorkspaceException,
+)
+from banksman.orchestration.attempts import Desk
+from banksman.orchestration.halt import Halt
+from banksman.orchestration.protocol import Point
+from banksman.orchestration.slots import Seat
+
+log = logging.getLogger(__name__)
+
+
+class StepRunner(Protocol):
+    """One step: takes the attempt as stored, returns it as stored after the step."""
+
+    async def run(self, attempt: Attempt) -> Attempt:
+        """Do the step."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Employment:
+    """An attempt that is being worked on, and the way to interrupt it.
+
+    Attributes:
+        attempt: As it was when the work began.
+        seat: Its place among the attempts that may work at once.
+    """
+
+    attempt: Attempt
+    seat: Seat
+    _pursuit: asyncio.Task[None] | None = field(default=None, init=False)
+    _interrupted: bool = field(default=False, init=False)
+
+    def pursued_by(self, pursuit: asyncio.Task[None]) -> None:
+        """Remember what has to be interrupted."""
+        self._pursuit = pursuit
+        if self._interrupted:  # Asked to stop before it had begun.
+            pursuit.cancel()
+
+    def interrupt(self) -> None:
+        """Interrupt the present step; its stop intent has been stored before."""
+        self._interrupted = True
+        if self._pursuit is not None:
+            self._pursuit.cancel()
+
+
+class Worker:
+    """Takes attempts to their ends."""
+
+    def __init__(self, desk: Desk, steps: Mapping[Step, StepRunner], halt: Halt) -> None:
+        self._desk = desk
+        self._steps = steps
+        self._halt = halt
+
+    async def work(self, employment: Employment) -> None:
+        """Take the attempt from its stored step to its end, and tidy up after it."""
+        attempt = employment.attempt
+        try:
+            if attempt.stop is None:
+                async with asyncio.TaskGroup() as group:
+                    pursuit = group.create_task(self._pursue(attempt, employment.seat))
+                    employment.pursued_by(pursuit)
+            attempt = await self._stored(attempt)
+            if attempt.ended_at is None:
+                attempt = await self._halt.run(attempt)
+        finally:
+            employment.seat.leave()
+        # At a breakpoint a person may look at the workspace, or edit it.
+        if attempt.ending is not Ending.BLOCKED:
+            await self.clean_task(attempt.task_id)
+
+    async def _pursue(self, attempt: Attempt, seat: Seat) -> None:
+        """Do step after step until the attempt has ended."""
+        while attempt.ended_at is None:
+            if attempt.step is Step.INTEGRATION:
+                seat.leave()  # Waiting for the target branch needs no seat.
+            else:
+                await seat.sit()
+            attempt = await self._step(attempt)
+
+    async def _step(self, attempt: Attempt) -> Attempt:
+        try:
+            return await self._steps[attempt.step].run(attempt)
+        except (StoreException, StaleWriterException):
+            raise  # The engine cannot go on; the attempt can, under the next one.
+        except StaleReportException:
+            return await self._stored(attempt)  # It ended behind this step's back.
+        except BanksmanException as error:
+            return await self._failed(attempt, str(error))
+        except Exception as error:
+            # The edge of one attempt: a defect in a step or an adapter must not take the other
+            # attempts down. It is logged whole, and the task is failed and tried once more.
+            log.exception("attempt.defect")
+            return await self._failed(attempt, f"internal error: {error!r}")
+
+    async def _failed(self, attempt: Attempt, message: str) -> Attempt:
+        failure = Failure(error=ErrorClass.UNKNOWN, message=message)
+        stored = await self._stored(attempt)
+        return stored if stored.ended_at else await self._desk.fail(stored, failure)
+
+    async def _stored(self, attempt: Attempt) -> Attempt:
+        return await self._desk.ledger.commit(
+            lambda tx: tx.attempt(attempt.task_id, attempt.number)
+        )
+
+    async def clean_task(self, task_id: TaskId) -> None:
+        """Save and remove the workspaces of a task's ended attempts."""
+        attempts = await self._desk.ledger.commit(lambda tx: tx.attempts(task_id))
+        try:
+            for attempt in attempts:
+                if attempt.ended_at is not None:
+                    await self._desk.workspaces.save(attempt, "before it is removed")
+                    self._desk.reach(Point.CLEAN_SAVED)
+                    await self._desk.workspaces.remove(attempt)
+                    self._desk.reach(Point.CLEAN_ACTED)
+        except WorkspaceException:
+            # Only space is lost: the sweep of the next run tries again.
+            log.warning("workspace.not_removed", exc_info=True)
