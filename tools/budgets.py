@@ -69,14 +69,15 @@ def overspent(spent: Mapping[str, Spent], budgets: Mapping[str, float]) -> list[
 
 
 def table(spent: Mapping[str, Spent], budgets: Mapping[str, float]) -> Iterator[str]:
-    """Yield the lines of a table: a row for each folder that has tests or a budget."""
+    """Yield the lines of a table: a row for each folder that ran, and who did not."""
     yield f"{'folder':<12} {'tests':>6} {'wall s':>8} {'cpu s':>8} {'budget s':>9}"
-    for folder in [*budgets, *sorted(spent.keys() - budgets.keys())]:
-        sums, budget = spent.get(folder, Spent()), budgets.get(folder, 0.0)
-        remark = "" if sums.tests else "  not run"
-        if max(sums.cpu_s, sums.wall_s) > budget:
-            remark = "  over"
+    for folder, sums in sorted(spent.items()):
+        budget = budgets.get(folder, 0.0)
+        remark = "  over" if max(sums.cpu_s, sums.wall_s) > budget else ""
         yield (
             f"{folder:<12} {sums.tests:>6} {sums.wall_s:>8.1f} {sums.cpu_s:>8.1f}"
             f" {budget:>9.0f}{remark}"
         )
+    missing = [folder for folder in budgets if folder not in spent]
+    if missing:
+        yield f"not run: {', '.join(missing)}"

@@ -28,5 +28,5 @@ def test_a_folder_without_a_budget_fails() -> None:
 
 
 def test_a_folder_that_did_not_run_is_named() -> None:
-    rows = list(table({"unit": Spent(tests=3, wall_s=1.0, cpu_s=1.0)}, BUDGETS))
-    assert [row.split()[0] for row in rows if row.endswith("not run")] == ["crash"]
+    *_, last = table({"unit": Spent(tests=3, wall_s=1.0, cpu_s=1.0)}, BUDGETS)
+    assert last == "not run: crash"
