@@ -194,6 +194,12 @@ EFFECTS: Final[Mapping[tuple[BreakpointType, Resolution], Effect]] = MappingProx
 )
 
 
+def stops(kind: BreakpointType) -> bool:
+    """Return whether a type stops its task; the others only tell a person something."""
+    accept = EFFECTS.get((kind, Resolution.ACCEPT))
+    return accept is None or not accept.notes_only
+
+
 def sensible(kind: BreakpointType, left: Left = Left.CAPTURE) -> tuple[Resolution, ...]:
     """Return the resolutions that make sense for a type, given what the attempt left.
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from banksman.core.breakpoint_rules import BREAKPOINT_RULES, BreakpointRule, Condition
-from banksman.core.breakpoints import EFFECTS, SEVERITIES, BreakpointType, Resolution, Severity
+from banksman.core.breakpoints import SEVERITIES, BreakpointType, Severity, stops
 from banksman.core.confidence import WEIGHTS, confidence_of, features_of
 from banksman.core.evidence import Evidence, Situation, Thresholds
 
@@ -125,13 +125,7 @@ def _doubt_accepted(now: Situation) -> bool:
 def _unanswered(now: Situation) -> list[BreakpointType]:
     """Return the rules fired elsewhere that stop a task and that nobody has accepted yet."""
     facts = now.evidence
-    return [kind for kind in facts.rules_fired if _stops(kind) and kind not in facts.accepted]
-
-
-def _stops(kind: BreakpointType) -> bool:
-    """Return whether a type stops a task; others only tell a person something."""
-    accept = EFFECTS.get((kind, Resolution.ACCEPT))
-    return accept is None or not accept.notes_only
+    return [kind for kind in facts.rules_fired if stops(kind) and kind not in facts.accepted]
 
 
 def _asking(rule: BreakpointRule) -> Rule:
