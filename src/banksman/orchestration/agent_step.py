@@ -71,9 +71,20 @@ class AgentStep:
             return attempt
         task = await self._desk.task(attempt)
         branch = branch_name(task.id, task.spec.title, attempt.number)
+        start = await self._start(attempt)
         return await self._desk.move(
-            replace(attempt, base=tip, branch=branch), "workspace.intended"
+            replace(attempt, base=tip, branch=branch, start=start), "workspace.intended"
         )
+
+    async def _start(self, attempt: Attempt) -> str | None:
+        """Return the work that the attempt goes on with: what the resumed one left."""
+        number = attempt.resumes
+        if number is None:
+            return attempt.start
+        resumed = await self._desk.ledger.commit(
+            lambda tx: tx.attempt(attempt.task_id, number)
+        )
+        return resumed.commit or resumed.start
 
     async def _turn(self, task: Task, attempt: Attempt) -> tuple[Attempt, Turn, bool]:
         """Return the turn to work on, and whether it was begun before."""

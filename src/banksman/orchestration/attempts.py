@@ -118,6 +118,8 @@ class Desk:
         if also is not None:
             also(tx)
         if saved is not None:
-            self.note(tx, tx.attempt(attempt.task_id, attempt.number), "work.saved", saved)
+            stored = tx.attempt(attempt.task_id, attempt.number)
+            # An attempt that resumes this one starts from what was saved.
+            self.note(tx, replace(stored, start=saved.commit), "work.saved", saved)
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from banksman.core.breakpoints import BreakpointType
 from banksman.core.decision import Action, Decision
 from banksman.core.prompt import feedback_text
 from banksman.core.quality import QualityReport
 from banksman.core.records import Attempt, Checkpoint, Step
 from banksman.core.retry import ErrorClass, Failure
 from banksman.core.task import Task
-from banksman.orchestration.attempts import Desk, Stop
+from banksman.orchestration.attempts import Desk
 from banksman.orchestration.decision_engine import DecisionEngine
-from banksman.orchestration.evidence import breakpoint_of, evidence_of
+from banksman.orchestration.evidence import evidence_of
 from banksman.ports import Capture, Transaction
 
 
@@ -39,7 +38,17 @@ class Judge:
         """Return the attempt after the decision: to be integrated, sent back, or ended."""
 
         def write(tx: Transaction) -> Attempt:
-            evidence = evidence_of(case.task, case.attempt, case.capture, case.report)
+            evidence = evidence_of(
+                case.task,
+                case.attempt,
+                capture=case.capture,
+                report=case.report,
+                earlier=[
+                    one
+                    for one in tx.attempts(case.task.id)
+                    if one.number != case.attempt.number
+                ],
+            )
             decision = self._decisions.decide_next_action(
                 tx, case.task, case.attempt, evidence
             )
@@ -84,15 +93,17 @@ class Judge:
         return tx.attempt(case.task.id, case.attempt.number)
 
     def _escalated(self, tx: Transaction, case: Case, decision: Decision) -> Attempt:
-        stop = Stop(
-            type=breakpoint_of(decision, case.report),
-            message=decision.explanation,
+        assert decision.breakpoint is not None, "who escalates says what to ask"
+        self._desk.breakpoints.trigger_breakpoint(
+            tx,
+            case.task,
+            decision.breakpoint,
+            decision.reason,
             details=case.report.feedback,
         )
-        self._desk.breakpoints.trigger_breakpoint(
-            tx, case.task, stop.type, stop.message, details=stop.details
+        self._desk.flow.block_attempt(
+            tx, case.task.id, case.attempt.number, decision.reason
         )
-        self._desk.flow.block_attempt(tx, case.task.id, case.attempt.number, stop.message)
         return tx.attempt(case.task.id, case.attempt.number)
 
     def _checkpoint(self, case: Case) -> Checkpoint:
