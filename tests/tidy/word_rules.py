@@ -42,11 +42,11 @@ _SUPPRESSION: Final = re.compile(
 _UNFINISHED: Final = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X]|HAC[K])\b")
 _AUTHORSHIP: Final = re.compile(
     r"co-?authore[d]|\bas an a[i]\b"
-    r"|generated (?:with|by) (?:an? )?(?:ai|assistant|claude|codex|gpt|llm)\b",
+    r"|generated (?:with|by) (?:an? )?(?:a[i]|assistant|language model)\b",
     re.IGNORECASE,
 )
 _MACHINE: Final = re.compile(
-    r"(?<![\w.~$}*])/(?:home|opt|root|Users|work)/|\bpypi\.(?:org|io)|pythonhosted\.|registry\.npmjs"
+    r"(?<![\w.~$}*])/(?:home|opt|root|Users|work)/|\bpyp[i]\.org|python[h]osted|registry\.npm[j]s"
 )
 
 
