@@ -20,7 +20,8 @@ PACKAGE: Final = ROOT / "src" / "banksman"
 CODE: Final = ("src", "tests", "tools", "examples")
 """Folders whose Python files are held to the rules."""
 
-_TEXT: Final = frozenset({".json", ".md", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml", ""})
+_TEXT: Final = frozenset({".json", ".md", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml"})
+_TEXT_BY_NAME: Final = frozenset({"Makefile", "NOTICE", ".editorconfig", ".gitignore", "run"})
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,11 @@ def in_files() -> Sequence[Source]:
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     )
-    return [_read(path) for path in sorted([*here, *below]) if path.suffix in _TEXT]
+    return [
+        _read(path)
+        for path in sorted([*here, *below])
+        if path.suffix in _TEXT or path.name in _TEXT_BY_NAME
+    ]
 
 
 def _read(path: Path) -> Source:

@@ -97,7 +97,8 @@ def class_names(source: Source) -> Iterator[Finding]:
 
 
 def _is_error(bases: Sequence[str]) -> bool:
-    return any(re.search(r"(Exception|Error)$", base) for base in bases)
+    # What derives from BaseException itself is a signal, such as KeyboardInterrupt, and no error.
+    return any(re.search(r"(?<!\bBase)(Exception|Error)$", base) for base in bases)
 
 
 def unfinished(source: Source) -> Iterator[Finding]:
@@ -192,6 +193,7 @@ WORD_RULES: Final = (
         spares=(
             {"banksman.core.sample": "class InboxException(ValueError): ...\n"},
             {"banksman.core.sample": "class Baseline: ...\n"},
+            {"banksman.core.sample": "class Crash(BaseException): ...\n"},
         ),
     ),
     Rule(
