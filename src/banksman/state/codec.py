@@ -9,12 +9,21 @@ surrogate pairs, which no database takes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
-from functools import cache
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Final,
+    NewType,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from banksman.exceptions import StoreException
 
@@ -69,12 +78,15 @@ def plain(value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
-        items: Mapping[object, object] = value
-        return {text(str(name)): plain(item) for name, item in items.items()}
+        pairs = cast("Mapping[object, object]", value)
+        return {text(str(name)): plain(pairs[name]) for name in pairs}
     if is_dataclass(value) and not isinstance(value, type):
         return to_plain(value)
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in _ordered(value)]
+    if isinstance(value, set | frozenset):
+        # In an order that does not change from run to run.
+        return sorted((plain(item) for item in cast("Iterable[object]", value)), key=repr)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in cast("Iterable[object]", value)]
     return text(str(value))
 
 
@@ -112,8 +124,8 @@ def changes_from_plain(kind: type, row: Mapping[str, object]) -> dict[str, Any]:
     unknown = sorted(row.keys() - known.keys())
     if unknown:
         raise StoreException(
-            message=f"a stored {kind.__name__} has {', '.join(unknown)}, which this version does "
-            "not know: a newer version of Banksman wrote it; upgrade Banksman"
+            message=f"a stored {kind.__name__} has {', '.join(unknown)}, which this version "
+            "does not know: a newer version of Banksman wrote it; upgrade Banksman"
         )
     return {name: read(kind, known[name], value) for name, value in row.items()}
 
@@ -135,18 +147,19 @@ def read(kind: type, field: Field, value: object) -> object:
         ) from error
 
 
-@cache
 def fields_of(kind: type) -> tuple[Field, ...]:
     """Return how the fields of a dataclass are written and read, in their order."""
+    known = _FIELDS.get(kind)
+    if known is None:
+        known = _FIELDS[kind] = tuple(_fields(kind))
+    return known
+
+
+def _fields(kind: type) -> Iterator[Field]:
     hints = get_type_hints(kind)
-    return tuple(
-        _field(
-            field.name,
-            hints[field.name],
-            required=field.default is MISSING and field.default_factory is MISSING,
-        )
-        for field in fields(kind)
-    )
+    for field in fields(kind):
+        required = field.default is MISSING and field.default_factory is MISSING
+        yield _field(field.name, hints[field.name], required=required)
 
 
 def _field(name: str, hint: object, *, required: bool) -> Field:
@@ -187,9 +200,14 @@ def _converters(hint: object) -> tuple[Convert, Convert, bool]:
         encode, decode, _ = _converters(arguments[1])
         return _object_of(encode), _mapping_of(decode), True
     assert isinstance(hint, type), f"no codec for {hint}"
-    if issubclass(hint, StrEnum):
-        return _enum_value, hint, False
-    return to_plain, lambda row: from_plain(hint, row), True
+    kind = cast("type[object]", hint)
+    if issubclass(kind, StrEnum):
+        return _enum_value, kind, False
+    return to_plain, _record_of(kind), True
+
+
+def _record_of(kind: type[object]) -> Convert:
+    return lambda row: from_plain(kind, row)
 
 
 def _list_of(encode: Convert) -> Convert:
@@ -205,14 +223,7 @@ def _object_of(encode: Convert) -> Convert:
 
 
 def _mapping_of(decode: Convert) -> Convert:
-    return lambda items: MappingProxyType({name: decode(items[name]) for name in items.keys()})
-
-
-def _ordered(
-    items: list[object] | tuple[object, ...] | set[object] | frozenset[object],
-) -> object:
-    """Return sets in an order that does not change from run to run."""
-    return sorted(items, key=repr) if isinstance(items, set | frozenset) else items
+    return lambda items: MappingProxyType({name: decode(items[name]) for name in items})
 
 
 def _enum_value(value: StrEnum) -> str:
@@ -229,9 +240,12 @@ def _text_read(value: object) -> str:
     return value
 
 
-_SCALARS: Mapping[object, tuple[Convert, Convert]] = {
+_SCALARS: Final[Mapping[object, tuple[Convert, Convert]]] = {
     bool: (bool, bool),
     int: (int, int),
     float: (float, float),
     str: (text, _text_read),
 }
+
+# By class, worked out when it is first asked for.
+_FIELDS: Final[dict[type, tuple[Field, ...]]] = {}

@@ -15,8 +15,8 @@ from banksman.core.events import Event
 from banksman.core.records import (
     Attempt,
     BreakpointEvent,
-    CheckResult,
     Checkpoint,
+    CheckResult,
     DecisionRecord,
     FileChange,
     Project,

@@ -19,7 +19,7 @@ NOTHING: Final[Values] = {}
 _SENTENCES: Final = {
     sqlite3.SQLITE_BUSY: "another process kept the database {path} busy for too long; "
     "wait for it to finish, or stop it, and try again",
-    sqlite3.SQLITE_LOCKED: "another thread kept the database {path} busy for too long; try again",
+    sqlite3.SQLITE_LOCKED: "another thread kept the database {path} busy; try again",
     sqlite3.SQLITE_FULL: "the disk under {path} is full; make room and try again, "
     "what was committed is safe",
     sqlite3.SQLITE_READONLY: "the database {path} cannot be written; "

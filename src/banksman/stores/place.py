@@ -40,6 +40,8 @@ NETWORK_TYPES: Final = frozenset(
 )
 """File systems whose locks or shared memory do not reach every machine that sees the file."""
 
+# The place of the mount point in a line.
+_POINT: Final = 4
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
@@ -71,7 +73,8 @@ def file_system(folder: Path, mountinfo: Path = MOUNTINFO) -> str:
     real = Path(os.path.realpath(folder))
     for line in lines:
         point, mounted = _mount(line)
-        # The longest prefix holds the folder; of two mounts on one point the later hides the first.
+        # The longest prefix holds the folder; of two mounts on one point the later hides
+        # the first.
         if point is not None and real.is_relative_to(point) and len(point.parts) >= best:
             best, kind = len(point.parts), mounted
     return kind
@@ -116,8 +119,8 @@ def _close_to_others(path: Path) -> None:
 def _mount(line: str) -> tuple[Path | None, str]:
     """Return mount point and type of one line of mountinfo."""
     before, _, after = line.partition(" - ")
-    fields = before.split(" ")
-    if len(fields) < 5 or not after:
+    fields = before.split(" ")[_POINT:]
+    if not fields or not after:
         return None, ""
-    point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
+    point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[0])
     return Path(point), after.split(" ")[0]

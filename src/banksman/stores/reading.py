@@ -1,8 +1,7 @@
-"""What a transaction reads. Each class has the reads of one subject; together they are half of
-`banksman.ports.Transaction`.
+"""What a transaction reads, by subject: half of `banksman.ports.Transaction`.
 
-Tasks are kept from one transaction to the next: an engine asks for the same ones in each round.
-Whoever opens the transaction throws them away if another connection has written.
+Tasks are kept from one transaction to the next, as an engine asks for the same ones in each
+round. Whoever opens the transaction throws them away if another connection has written.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from banksman.core.records import (
 )
 from banksman.core.task import ProjectId, Task, TaskId, TaskSpec
 from banksman.exceptions import RecordNotFoundException
-from banksman.state.codec import changes_from_plain, fields_of
 from banksman.state.journal import SPEC_FIELDS, STATE_FIELDS
 from banksman.stores import statements
 from banksman.stores.driver import Driver, Values
@@ -130,7 +128,7 @@ class AttemptReads(Reading):
 class OtherReads(Reading):
     """Check results, breakpoint events and the inbox."""
 
-    def check_result(
+    def check_result(  # noqa: PLR0917 - the four parts of its key, as the port has them
         self, project_id: ProjectId, tree: str, check: str, tool: str
     ) -> CheckResult | None:
         """Return what is known of this check on this tree."""
@@ -182,5 +180,10 @@ def _task(row: Row, needs: tuple[object, ...]) -> Task:
     split = len(STATE_FIELDS)
     state = values_of(Task, row[:split], without=SPEC_FIELDS)
     spec = from_row(TaskSpec, row[split:-1])
-    (extra,) = values_of(Task, row[-1:], without=STATE_FIELDS + SPEC_FIELDS[:2]).values()
-    return Task(**state, spec=spec, needs=needs, extra=extra)
+    extra = values_of(Task, row[-1:], without=(*STATE_FIELDS, "spec", "needs"))
+    return Task(**state, spec=spec, needs=tuple(map(_task_id, needs)), **extra)
+
+
+def _task_id(value: object) -> TaskId:
+    assert isinstance(value, int), "the table refuses anything else"
+    return TaskId(value)

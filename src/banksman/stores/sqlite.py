@@ -1,4 +1,4 @@
-"""The store on SQLite: one file, one connection that is kept, one writing transaction at a time.
+"""The store on SQLite: one file, one connection, one writing transaction at a time.
 
 Threads of this process wait for one another at a lock, processes at the database's own. The
 write-ahead log lets others read meanwhile; each commit is on the disk before it returns.

@@ -8,7 +8,7 @@ what executing the constructs would cost, and an engine's round is mostly such s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     Column,
@@ -31,17 +31,17 @@ from banksman.core.records import Command, JournalEntry, Project
 from banksman.core.task import TaskSpec
 from banksman.state.journal import KINDS, STATE_FIELDS
 from banksman.stores import schema
-from banksman.stores.columns import metadata
+from banksman.stores.columns import LONG, metadata
 from banksman.stores.rows import columns_of
 
 _NAMED: Final = dialect(paramstyle="named")
-_ZERO: Final = literal_column("0")
+_ZERO: Final = literal_column("0", LONG)
 
 
 def _sql(clause: ClauseElement) -> str:
     """Return the text of a statement, with its parameters by name."""
     compiled = clause.compile(dialect=_NAMED)
-    fixed = {name for name, value in compiled.params.items() if value is not None}
+    fixed = {name for name, value in (compiled.params or {}).items() if value is not None}
     assert not fixed, f"values are parameters or written out, not {fixed}"
     return str(compiled)
 
@@ -50,7 +50,7 @@ def _columns(table: Table, names: Iterable[str]) -> list[Column[object]]:
     return [table.c[name] for name in names]
 
 
-def _rows(kind: type, table: Table) -> Select[tuple[object, ...]]:
+def _rows(kind: type, table: Table) -> Select[*tuple[Any, ...]]:
     """Return a query for records: columns in the order of the record's fields."""
     return select(*_columns(table, columns_of(kind)))
 
@@ -68,9 +68,8 @@ def _upsert(table: Table) -> str:
     """Return an insert that overwrites the whole row if its key is there."""
     keys = [column.name for column in table.primary_key]
     statement = insert_or(table)
-    others = {
-        name: excluded for name, excluded in statement.excluded.items() if name not in keys
-    }
+    names = [column.name for column in table.columns if column.name not in keys]
+    others = {name: statement.excluded[name] for name in names}
     return _sql(statement.on_conflict_do_update(index_elements=keys, set_=others))
 
 

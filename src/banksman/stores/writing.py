@@ -21,22 +21,8 @@ from banksman.stores.reading import AttemptReads, OtherReads, PlanReads
 from banksman.stores.rows import Row, from_row, to_json, to_row
 
 
-class SqliteTransaction(PlanReads, AttemptReads, OtherReads):
-    """One transaction; `banksman.ports.Transaction` says what each method promises."""
-
-    def __init__(self, driver: Driver, kept: dict[TaskId, Task]) -> None:
-        super().__init__(driver, kept)
-        self._breakpoint_id = 0
-        self._rollback_calls: list[Callable[[], None]] = []
-
-    @property
-    def rollback_calls(self) -> tuple[Callable[[], None], ...]:
-        """What to call if the transaction does not commit, in the order it was asked for."""
-        return tuple(self._rollback_calls)
-
-    def on_rollback(self, call: Callable[[], None]) -> None:
-        """Call this if the transaction does not commit, before any other can begin."""
-        self._rollback_calls.append(call)
+class PlanWrites(PlanReads):
+    """Projects and tasks."""
 
     def check_epoch(self, project_id: ProjectId, epoch: int) -> None:
         """Refuse a writer that is not the present owner (`StaleWriterException`)."""
@@ -75,10 +61,9 @@ class SqliteTransaction(PlanReads, AttemptReads, OtherReads):
         kept = self._kept.pop(task.id, None)
         # Text that had to be escaped is stored as something else: it is read when asked for.
         clean = row["guidance"] == task.guidance and row["reason"] == task.reason
-        if kept is not None and clean:
-            self._kept[task.id] = replace(
-                task, spec=kept.spec, needs=kept.needs, extra=kept.extra
-            )
+        same = kept is not None and kept.spec is task.spec and kept.needs is task.needs
+        if same and clean:
+            self._kept[task.id] = task
 
     def save_spec(self, task: Task) -> None:
         """Write `spec`, `extra` and `needs` of a task, whatever its version."""
@@ -88,6 +73,16 @@ class SqliteTransaction(PlanReads, AttemptReads, OtherReads):
         self._driver.execute(statements.DELETE_EDGES, {"task_id": task.id})
         self._insert_edges(task)
         self._kept.pop(task.id, None)
+
+    def _insert_edges(self, task: Task) -> None:
+        edges = [{"task_id": task.id, "needs_id": need} for need in task.needs]
+        self._driver.execute_many(statements.INSERT_EDGE, edges)
+
+
+class RecordWrites(OtherReads):
+    """Records, the journal and the inbox."""
+
+    _breakpoint_id = 0
 
     def put(self, *records: Record) -> None:
         """Insert or overwrite whole rows; a `BreakpointEvent` with id 0 is refused."""
@@ -101,10 +96,20 @@ class SqliteTransaction(PlanReads, AttemptReads, OtherReads):
 
     def append(self, entry: JournalEntry) -> JournalEntry:
         """Append with the next sequence number; the number given is ignored."""
-        row = to_row(entry) | {"seq": None}
+        # The writes are plain already; walking through them again would double the cost.
+        row = to_row(entry, without=("seq", "writes"))
+        row |= {"seq": None, "writes": to_json(entry.writes)}
         number = self._driver.execute(statements.INSERT_JOURNAL, row).lastrowid
         assert number is not None, "an insert gives a number"
         return replace(entry, seq=number)
+
+    def next_breakpoint_id(self) -> int:
+        """Return an id that no breakpoint event has, another one at each call."""
+        row = self._driver.first(statements.LAST_BREAKPOINT)
+        last = row[0] if row else 0
+        assert isinstance(last, int), "ids are whole numbers"
+        self._breakpoint_id = max(self._breakpoint_id, last) + 1
+        return self._breakpoint_id
 
     def insert_command(self, command: Command) -> Command:
         """Insert with the next id, or return the earlier command with the same key."""
@@ -124,17 +129,22 @@ class SqliteTransaction(PlanReads, AttemptReads, OtherReads):
                 message=f"command {command.id} ({command.name}) was already {end}."
             )
 
-    def next_breakpoint_id(self) -> int:
-        """Return an id that no breakpoint event has, another one at each call."""
-        row = self._driver.first(statements.LAST_BREAKPOINT)
-        last = row[0] if row else 0
-        assert isinstance(last, int), "ids are whole numbers"
-        self._breakpoint_id = max(self._breakpoint_id, last) + 1
-        return self._breakpoint_id
 
-    def _insert_edges(self, task: Task) -> None:
-        edges = [{"task_id": task.id, "needs_id": need} for need in task.needs]
-        self._driver.execute_many(statements.INSERT_EDGE, edges)
+class SqliteTransaction(PlanWrites, AttemptReads, RecordWrites):
+    """One transaction; `banksman.ports.Transaction` says what each method promises."""
+
+    def __init__(self, driver: Driver, kept: dict[TaskId, Task]) -> None:
+        super().__init__(driver, kept)
+        self._rollback_calls: list[Callable[[], None]] = []
+
+    @property
+    def rollback_calls(self) -> tuple[Callable[[], None], ...]:
+        """What to call if the transaction does not commit, in the order it was asked for."""
+        return tuple(self._rollback_calls)
+
+    def on_rollback(self, call: Callable[[], None]) -> None:
+        """Call this if the transaction does not commit, before any other can begin."""
+        self._rollback_calls.append(call)
 
 
 def _spec_row(task: Task) -> Row:

@@ -16,16 +16,20 @@ down_revision: Final = None
 branch_labels: Final = None
 depends_on: Final = None
 
-TRIGGERS: Final = (
-    # What happened stays as it was written down.
+# What happened stays as it was written down.
+JOURNAL_IS_NOT_UPDATED: Final = (
     "CREATE TRIGGER journal_is_not_updated BEFORE UPDATE ON journal "
-    "BEGIN SELECT raise(ABORT, 'the journal is append-only'); END",
+    "BEGIN SELECT raise(ABORT, 'the journal is append-only'); END"
+)
+JOURNAL_IS_NOT_DELETED: Final = (
     "CREATE TRIGGER journal_is_not_deleted BEFORE DELETE ON journal "
-    "BEGIN SELECT raise(ABORT, 'the journal is append-only'); END",
-    # An engine that lost the project must not make itself its owner again.
+    "BEGIN SELECT raise(ABORT, 'the journal is append-only'); END"
+)
+# An engine that lost the project must not make itself its owner again.
+EPOCH_ONLY_GROWS: Final = (
     "CREATE TRIGGER project_epoch_only_grows BEFORE UPDATE OF epoch ON project "
     "WHEN new.epoch < old.epoch "
-    "BEGIN SELECT raise(ABORT, 'the epoch of a project only grows'); END",
+    "BEGIN SELECT raise(ABORT, 'the epoch of a project only grows'); END"
 )
 
 
@@ -37,8 +41,9 @@ def upgrade() -> None:
     _dependency()
     _journal()
     _command()
-    for trigger in TRIGGERS:
-        op.execute(trigger)
+    op.execute(JOURNAL_IS_NOT_UPDATED)
+    op.execute(JOURNAL_IS_NOT_DELETED)
+    op.execute(EPOCH_ONLY_GROWS)
     # A mark and a version that are read without any library.
     op.execute("PRAGMA application_id = 0x424E4B53")
     op.execute("PRAGMA user_version = 1")
