@@ -97,7 +97,7 @@ def class_names(source: Source) -> Iterator[Finding]:
 
 
 def _is_error(bases: Sequence[str]) -> bool:
-    # What derives from BaseException itself is a signal, such as KeyboardInterrupt, and no error.
+    # What derives from BaseException itself is a signal, as KeyboardInterrupt is, and no error.
     return any(re.search(r"(?<!\bBase)(Exception|Error)$", base) for base in bases)
 
 
