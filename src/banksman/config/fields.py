@@ -10,21 +10,21 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
+    GetCoreSchemaHandler,
     PlainValidator,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
-    WrapValidator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 from banksman.config.shapes import as_list
 from banksman.config.words import described, either, quoted, suggestion
@@ -67,50 +67,72 @@ def fault(words: str) -> PydanticCustomError:
     return PydanticCustomError("said", "{words}", {"words": words})
 
 
-def said(expected: str, fix: Callable[[object], str] | None = None) -> WrapValidator:
-    """Return a validator that says `must be <expected>, not <value>` of whatever is wrong.
+@dataclass(frozen=True)
+class Said:
+    """Words for a value: `must be <expected>, not <value>`, whatever is wrong with it.
 
-    Args:
-        expected: What the value must be.
+    Attributes:
+        expected: What the value must be; the reference pages show it, too.
         fix: Gives more words for a wrong value: the way out, or the nearest known one.
     """
 
-    def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    expected: str
+    fix: Callable[[object], str] | None = None
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        inner = handler(source)
+        return core_schema.no_info_wrap_validator_function(self._check, inner)
+
+    def _check(self, value: object, handler: ValidatorFunctionWrapHandler) -> object:
         try:
             return handler(value)
         except ValidationError:
-            more = fix(value) if fix else ""
-            raise fault(f"must be {expected}, not {described(value)}{more}") from None
-
-    return WrapValidator(check)
+            more = self.fix(value) if self.fix else ""
+            raise fault(f"must be {self.expected}, not {described(value)}{more}") from None
 
 
-def choice(kind: type[StrEnum]) -> WrapValidator:
+@dataclass(frozen=True)
+class Listed:
+    """Words for a list; the problems of its items are left to the items.
+
+    Attributes:
+        expected: What the items are.
+        items_max: How many there may be.
+        items_min: How many there must be.
+    """
+
+    expected: str
+    items_max: int = LIST_MAX
+    items_min: int = 0
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        inner = handler(source)
+        return core_schema.no_info_before_validator_function(self._check, inner)
+
+    def _check(self, value: object) -> object:
+        items = as_list(value)
+        if items is None:
+            wrap = f"; write [{quoted(value)}]" if isinstance(value, str) else ""
+            raise fault(f"must be a list of {self.expected}, not {described(value)}{wrap}")
+        if len(items) > self.items_max:
+            raise fault(f"has {len(items):,} items, and may have {self.items_max:,}")
+        if len(items) < self.items_min:
+            raise fault("is an empty list; leave the key out to use all that are configured")
+        return items
+
+
+def choice(kind: type[StrEnum]) -> Said:
     """Return the words for a value that must be one of a few."""
     names = [member.value for member in kind]
 
     def near(value: object) -> str:
         return suggestion(value, names) if isinstance(value, str) else ""
 
-    return said(either(names), near)
-
-
-def listed(expected: str, *, items_max: int = LIST_MAX, items_min: int = 0) -> BeforeValidator:
-    """Return a validator for lists that leaves the problems of the items to the items."""
-
-    def check(value: object) -> object:
-        items = as_list(value)
-        if items is None:
-            wrap = f"; write [{quoted(value)}]" if isinstance(value, str) else ""
-            raise fault(f"must be a list of {expected}, not {described(value)}{wrap}")
-        size = len(items)
-        if size > items_max:
-            raise fault(f"has {size:,} items, and may have {items_max:,}")
-        if size < items_min:
-            raise fault("is an empty list; leave the key out to use all that are configured")
-        return items
-
-    return BeforeValidator(check)
+    return Said(either(names), near)
 
 
 def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -215,28 +237,32 @@ def _span_schema(bound: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [number, {"type": "string", "pattern": SPAN_PATTERN}]})
 
 
-Name = Annotated[str, Field(strict=True, pattern=NAME_PATTERN), said(NAME_WORDS, _lower)]
+Name = Annotated[str, Field(strict=True, pattern=NAME_PATTERN), Said(NAME_WORDS, _lower)]
 """A name that is safe in branch names and file names, whatever the file system."""
+
+SchemaPlace = Annotated[
+    str, Field(strict=True), Said("the place of a JSON Schema, for editors")
+]
 
 Title = Annotated[
     str,
     Field(strict=True, min_length=1, max_length=LINE_MAX),
     AfterValidator(one_line),
-    said(f"one line of text, at most {LINE_MAX} characters", _quote_it),
+    Said(f"one line of text, at most {LINE_MAX} characters", _quote_it),
 ]
 
 Text = Annotated[
     str,
     Field(strict=True, max_length=TEXT_MAX),
     AfterValidator(many_lines),
-    said(f"text without control characters, at most {TEXT_MAX:,} characters", _quote_it),
+    Said(f"text without control characters, at most {TEXT_MAX:,} characters", _quote_it),
 ]
 
 Sentence = Annotated[
     str,
     Field(strict=True, min_length=1, max_length=ITEM_MAX),
     AfterValidator(many_lines),
-    said(f"text without control characters, 1 to {ITEM_MAX:,} characters", _quote_it),
+    Said(f"text without control characters, 1 to {ITEM_MAX:,} characters", _quote_it),
 ]
 
 InnerPath = Annotated[
@@ -244,14 +270,14 @@ InnerPath = Annotated[
     Field(strict=True, max_length=ITEM_MAX, json_schema_extra={"pattern": PATH_PATTERN}),
     AfterValidator(one_line),
     AfterValidator(_inside),
-    said('a path inside the repository, without "/" at its start and without ".."', _quote_it),
+    Said('a path inside the repository, without "/" at its start and without ".."', _quote_it),
 ]
 
 Span = Annotated[
     float,
     PlainValidator(minutes),
     AfterValidator(_over_zero),
-    said(f"{SPAN_WORDS}, above 0 and at most a year"),
+    Said(f"{SPAN_WORDS}, above 0 and at most a year"),
     _span_schema("exclusiveMinimum"),
 ]
 
@@ -259,14 +285,14 @@ SpanOrNone = Annotated[
     float,
     PlainValidator(minutes),
     AfterValidator(_zero_or_over),
-    said(f"{SPAN_WORDS}, at most a year, or 0 for no limit"),
+    Said(f"{SPAN_WORDS}, at most a year, or 0 for no limit"),
     _span_schema("minimum"),
 ]
 
 Deadline = Annotated[
     Instant | None,
     PlainValidator(moment),
-    said(MOMENT_WORDS),
+    Said(MOMENT_WORDS),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": MOMENT_PATTERN}),
 ]
 
@@ -276,14 +302,14 @@ Paths = Annotated[
     tuple[InnerPath, ...],
     _UNIQUE,
     AfterValidator(distinct),
-    listed('paths such as ["src/**"]'),
+    Listed('paths such as ["src/**"]'),
 ]
 
 Needs = Annotated[
     tuple[Name, ...],
     _UNIQUE,
     AfterValidator(distinct),
-    listed('task keys such as ["build"]'),
+    Listed('task keys such as ["build"]'),
 ]
 
 Checks = Annotated[
@@ -291,11 +317,11 @@ Checks = Annotated[
     Field(min_length=1),
     _UNIQUE,
     AfterValidator(distinct),
-    listed('names of checks such as ["tests"]', items_min=1),
+    Listed('names of checks such as ["tests"]', items_min=1),
 ]
 
 Sentences = Annotated[
     tuple[Sentence, ...],
     Field(max_length=LIST_MAX),
-    listed("sentences, one for each criterion"),
+    Listed("sentences, one for each criterion"),
 ]

@@ -12,12 +12,13 @@ from banksman.config.fields import (
     Name,
     Needs,
     Paths,
+    Said,
+    SchemaPlace,
     Sentences,
     Span,
     Text,
     Title,
     choice,
-    said,
 )
 from banksman.core.task import (
     PRIORITY_MAX,
@@ -48,10 +49,10 @@ class TaskEntry(BaseModel):
     priority: Annotated[
         int,
         Field(strict=True, ge=PRIORITY_MIN, le=PRIORITY_MAX),
-        said(f"{PRIORITY_MIN} to {PRIORITY_MAX}"),
+        Said(f"{PRIORITY_MIN} to {PRIORITY_MAX}"),
     ] = Field(
         default=TaskSpec.priority,
-        description=f"{PRIORITY_MIN} to {PRIORITY_MAX}; {PRIORITY_MAX} goes first.",
+        description="Which goes first of those that are ready: the highest.",
     )
     deadline: Deadline = Field(
         default=TaskSpec.deadline,
@@ -75,12 +76,12 @@ class TaskEntry(BaseModel):
         description="Criteria in words, for the agent and for the person who accepts.",
     )
     retries: Annotated[
-        int, Field(strict=True, ge=0, le=TRIES_MAX), said(f"0 to {TRIES_MAX}")
+        int, Field(strict=True, ge=0, le=TRIES_MAX), Said(f"0 to {TRIES_MAX}")
     ] = Field(
         default=TaskSpec.retries_max,
         description="Further attempts that may be made without asking anyone.",
     )
-    turns: Annotated[int, Field(strict=True, ge=1, le=TRIES_MAX), said(f"1 to {TRIES_MAX}")] = (
+    turns: Annotated[int, Field(strict=True, ge=1, le=TRIES_MAX), Said(f"1 to {TRIES_MAX}")] = (
         Field(
             default=TaskSpec.turns_max,
             description="Prompts within one attempt, the first one included.",
@@ -131,9 +132,9 @@ class PlanHead(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="Plan head")
 
-    version: Annotated[Literal[1], said("1")] = Field(description="Version of this format: 1.")
-    schema_: str | None = Field(
-        default=None,
+    version: Annotated[Literal[1], Said("1")] = Field(description="Version of the format.")
+    schema_: SchemaPlace = Field(
+        default="",
         alias="$schema",
         description="Where the JSON Schema is, for editors; not read.",
     )

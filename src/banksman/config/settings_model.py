@@ -17,18 +17,19 @@ from banksman.config.fields import (
     LIST_MAX,
     VARIABLE_PATTERN,
     InnerPath,
+    Listed,
     Name,
     Paths,
+    Said,
+    SchemaPlace,
     Span,
     SpanOrNone,
     Title,
     choice,
     distinct,
     fault,
-    listed,
     many_lines,
     one_line,
-    said,
 )
 from banksman.config.shapes import as_list
 from banksman.config.words import described, quoted
@@ -91,7 +92,7 @@ _Word = Annotated[
     str,
     Field(strict=True, max_length=ITEM_MAX),
     AfterValidator(many_lines),
-    said(f"text without control characters, at most {ITEM_MAX:,} characters"),
+    Said(f"text without control characters, at most {ITEM_MAX:,} characters"),
 ]
 
 _Commands = Annotated[
@@ -102,13 +103,13 @@ _Commands = Annotated[
         ...,
     ],
     Field(max_length=LIST_MAX),
-    listed('commands such as [["npm", "ci"]]'),
+    Listed('commands such as [["npm", "ci"]]'),
 ]
 
 _Variable = Annotated[
     str,
     Field(strict=True, pattern=VARIABLE_PATTERN),
-    said('the name of a variable such as "PORT", of A-Z, 0-9 and "_"'),
+    Said('the name of a variable such as "PORT", of A-Z, 0-9 and "_"'),
 ]
 
 
@@ -120,7 +121,7 @@ class ProjectTable(BaseModel):
     name: Title | None = Field(
         default=None, description="Name of the project; the folder's name if it is left out."
     )
-    base: Annotated[_Branch, said('the name of a branch such as "main"')] | None = Field(
+    base: Annotated[_Branch, Said('the name of a branch such as "main"')] | None = Field(
         default=None,
         description="Branch that the target branch starts from; the one that is checked out "
         "when the project is first run, if it is left out.",
@@ -128,7 +129,7 @@ class ProjectTable(BaseModel):
     target: Annotated[
         _Branch,
         AfterValidator(_own_branch),
-        said('the name of a branch such as "banksman/target", outside "banksman/task-…"'),
+        Said('the name of a branch such as "banksman/target", outside "banksman/task-…"'),
     ] = Field(
         default="banksman/target",
         description="Branch that accepted work is integrated into; never one of your own.",
@@ -148,7 +149,7 @@ class RunTable(BaseModel):
     parallel: Annotated[
         int,
         Field(strict=True, ge=1, le=PARALLEL_MAX),
-        said(f"1 to {PARALLEL_MAX}"),
+        Said(f"1 to {PARALLEL_MAX}"),
     ] = Field(
         default_factory=_cores,
         description="Attempts at the same time; as many as the machine has processors, if it "
@@ -168,7 +169,7 @@ class RunTable(BaseModel):
         default=15,
         description="Longest time an agent may print nothing: minutes, or a text; 0: no limit.",
     )
-    jitter: Annotated[bool, Field(strict=True), said("true or false")] = Field(
+    jitter: Annotated[bool, Field(strict=True), Said("true or false")] = Field(
         default=False,
         description="Whether the delay before a retry is drawn between 0 and its full length.",
     )
@@ -187,14 +188,14 @@ class RunTable(BaseModel):
 class WorkspacesTable(BaseModel):
     """What makes a fresh checkout a place where one can build and test."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     root: (
         Annotated[
             str,
             Field(strict=True, min_length=1, max_length=ITEM_MAX),
             AfterValidator(one_line),
-            said('a path such as "~/worktrees"'),
+            Said('a path such as "~/worktrees"'),
         ]
         | None
     ) = Field(
@@ -226,7 +227,7 @@ class WorkspacesTable(BaseModel):
         tuple[_Variable, ...],
         Field(max_length=100, json_schema_extra={"uniqueItems": True}),
         AfterValidator(distinct),
-        listed('names of variables such as ["PORT"]', items_max=100),
+        Listed('names of variables such as ["PORT"]', items_max=100),
     ] = Field(
         default=(),
         description="Variables that each get the number of a free port, one of its own in "
@@ -252,13 +253,18 @@ class PluginTable(BaseModel):
         return MappingProxyType(dict(self.model_extra or {}))
 
 
+_Tables = Annotated[
+    dict[Name, PluginTable], Field(json_schema_extra={"additionalProperties": False})
+]
+
+
 class ConfigFile(BaseModel):
     """The settings of a project; everything may be left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="Banksman configuration")
 
-    schema_: str | None = Field(
-        default=None,
+    schema_: SchemaPlace = Field(
+        default="",
         alias="$schema",
         description="Where the JSON Schema is, for editors; not read.",
     )
@@ -270,9 +276,9 @@ class ConfigFile(BaseModel):
         default_factory=WorkspacesTable,
         description="What makes a fresh checkout a place where one can build and test.",
     )
-    agents: dict[Name, PluginTable] = Field(
+    agents: _Tables = Field(
         default_factory=dict[str, PluginTable], description="Agents by name."
     )
-    checks: dict[Name, PluginTable] = Field(
+    checks: _Tables = Field(
         default_factory=dict[str, PluginTable], description="Checks by name."
     )

@@ -1,0 +1,201 @@
+"""The reference pages of plan and configuration, made from the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from banksman.config.fields import LIST_MAX, Listed, Said
+from banksman.config.json_lines import FILE_BYTES_MAX, LINE_BYTES_MAX
+from banksman.config.plan import YAML_BYTES_MAX
+from banksman.config.plan_model import TASKS_MAX, PlanHead, TaskEntry
+from banksman.config.settings import CONFIG_BYTES_MAX
+from banksman.config.settings_model import (
+    PluginTable,
+    ProjectTable,
+    RunTable,
+    WorkspacesTable,
+)
+from banksman.config.shapes import as_list
+from banksman.config.yaml_reading import DEPTH_MAX
+
+_PLAN: Final = """\
+# The plan
+
+<!-- Made by `python -m banksman.config.generate`; change the models instead. -->
+
+A plan names tasks and what they need of one another. It is read from `plan.yaml`:
+
+```yaml
+# yaml-language-server: $schema=.git/banksman/plan.schema.json
+version: 1
+tasks:
+  - key: parser
+    title: Read dates with a time zone
+    instructions: |
+      `parse_date` drops the offset. Keep it, and add tests for it.
+    kind: fix
+    priority: 8
+    estimate: 30m
+    touches: ["src/**", "tests/**"]
+  - key: manual
+    title: Describe time zones in the manual
+    needs: [parser]
+    kind: docs
+    acceptance:
+      - The page shows one example with an offset.
+  - key: release
+    title: Write the notes of the release
+    needs: [parser, manual]
+    deadline: 2030-01-31T17:00:00+01:00
+    gate: manual
+```
+
+or, when it is huge, from a file whose name ends in `.jsonl`, with one task on each line; the
+first line may be a head:
+
+```jsonl
+{"version": 1}
+{"key": "parser", "title": "Read dates with a time zone", "priority": 8}
+{"key": "manual", "title": "Describe time zones in the manual", "needs": ["parser"]}
+```
+
+Loading a plan opens this one file and runs nothing. `banksman plan lint` tells all of its
+problems at once, each with its line.
+"""
+
+_PLAN_NOTES: Final = f"""\
+## What is read how
+
+- A plain word is a number, `true`, `false` or nothing only where all readers of YAML agree;
+  `yes`, `on`, `012` and `2030-01-31` are text. Quotes always make text.
+- Anchors, aliases, merge keys, tags and a second document are refused: a plan says plainly
+  what it says.
+- Tasks may stand in any order. Keys and names are lower case, so that they are safe in branch
+  names and on every file system.
+
+## Limits
+
+A plan has at most {TASKS_MAX:,} tasks and {DEPTH_MAX} levels; a list {LIST_MAX:,} items. YAML
+may be {YAML_BYTES_MAX >> 20} MiB long, JSON Lines {FILE_BYTES_MAX >> 20} MiB, each line of them
+{LINE_BYTES_MAX >> 20} MiB.
+"""
+
+_CONFIG: Final = """\
+# The configuration
+
+<!-- Made by `python -m banksman.config.generate`; change the models instead. -->
+
+`banksman.toml` lies in the top folder of the repository. All of it may be left out, but to run
+a plan it takes an agent:
+
+```toml
+#:schema .git/banksman/config.schema.json
+
+[run]
+parallel = 4
+agent = "claude"
+
+[workspaces]
+setup = [["npm", "ci"]]
+copy = [".env"]
+ports = ["PORT"]
+
+[agents.claude]
+type = "command"
+command = ["claude", "-p", "--permission-mode", "acceptEdits"]
+
+[checks.syntax]
+type = "syntax"
+```
+
+A flag counts more than the environment, and that more than the file.
+"""
+
+_CONFIG_NOTES: Final = f"""\
+## Variables
+
+- `BANKSMAN_CONFIG`: the configuration file, instead of `banksman.toml`.
+- `BANKSMAN_STATE_DIR`: absolute path of the folder for the state, instead of `banksman` in
+  git's own folder.
+- `XDG_STATE_HOME`: where the folder for worktrees and checkouts lies, if `[workspaces] root`
+  does not say it.
+- `NO_COLOR`: set to anything, it turns colours off.
+
+Agents and checks inherit `PATH`, `HOME`, `LANG`, `LANGUAGE`, `LC_*`, `TZ`, `TMPDIR`, `USER`,
+`LOGNAME`, `SHELL`, `TERM` and the `XDG_` variables of caches, configuration, data and state;
+everything else stays out of their sight.
+
+## Limits
+
+The file may be {CONFIG_BYTES_MAX >> 20} MiB long, with {DEPTH_MAX} levels.
+"""
+
+
+def plan_page() -> str:
+    """Return `docs/reference/plan.md`."""
+    head = _section("Top level", PlanHead)
+    return "\n".join((_PLAN, head, _section("A task", TaskEntry), _PLAN_NOTES))
+
+
+def configuration_page() -> str:
+    """Return `docs/reference/configuration.md`."""
+    sections = (
+        _section("`[project]`", ProjectTable),
+        _section("`[run]`", RunTable),
+        _section("`[workspaces]`", WorkspacesTable),
+        _section("`[agents.<name>]` and `[checks.<name>]`", PluginTable),
+    )
+    return "\n".join((_CONFIG, *sections, _CONFIG_NOTES))
+
+
+def _section(title: str, model: type[BaseModel]) -> str:
+    rows = "\n".join(_rows(model))
+    return f"""\
+## {title}
+
+{model.__doc__}
+
+| key | value | default | meaning |
+| --- | --- | --- | --- |
+{rows}
+"""
+
+
+def _rows(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        cells = (f"`{field.alias or name}`", _value(field), _default(field), field.description)
+        yield f"| {' | '.join(map(str, cells))} |"
+
+
+def _value(field: FieldInfo) -> str:
+    inner = (part for kind in get_args(field.annotation) for part in _metadata(kind))
+    for part in (*field.metadata, *inner):
+        match part:
+            case Listed(expected=expected):
+                return f"a list of {expected}"
+            case Said(expected=expected):
+                return expected
+            case _:
+                pass
+    raise AssertionError(field)
+
+
+def _metadata(kind: object) -> tuple[object, ...]:
+    return tuple(getattr(kind, "__metadata__", ()))
+
+
+def _default(field: FieldInfo) -> str:
+    default: object = field.get_default()
+    if field.is_required():
+        return "required"
+    if field.default_factory is not None:
+        return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, int | float):
+        return f"`{default:g}`"
+    return f"`{default}`" if default and as_list(default) is None else ""
