@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from banksman.core.breakpoints import Resolution
-from banksman.core.plain import spec_from_plain
 from banksman.core.records import Command, StopWhy
-from banksman.core.task import ProjectId, Task, TaskId, TaskStatus
+from banksman.core.task import ProjectId, Task, TaskId, TaskSpec, TaskStatus
 from banksman.exceptions import (
     BanksmanException,
     CommandRefusedException,
@@ -25,6 +24,7 @@ from banksman.exceptions import (
 from banksman.orchestration.breakpoint_manager import BreakpointManager
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.ports import Clock, Transaction
+from banksman.state.codec import from_plain
 from banksman.state.state_manager import StateManager
 
 
@@ -155,7 +155,10 @@ class CommandDesk:
         return {"project": project.name, "paused": paused}, ()
 
     def _add(self, tx: Transaction, command: Command) -> Applied:
-        spec = spec_from_plain(command.arguments.get("spec"))
+        said = command.arguments.get("spec")
+        if not isinstance(said, dict):
+            raise CommandRefusedException(message="a new task needs a spec.")
+        spec = from_plain(TaskSpec, said)
         if any(task.spec.key == spec.key for task in tx.tasks(command.project_id)):
             raise CommandRefusedException(message=f"there is a task {spec.key!r} already.")
         names = command.arguments.get("needs")

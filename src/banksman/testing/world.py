@@ -97,7 +97,7 @@ class World:
     results: dict[str, object] = field(default_factory=dict)
     sealed: set[str] = field(default_factory=set)
     target: str | None = None
-    owner: int = 0
+    owner: Hand | None = None
     doubled: list[int] = field(default_factory=list)
     crashes: int = 0
 
