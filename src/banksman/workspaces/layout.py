@@ -1,0 +1,178 @@
+"""Where things lie, and what is remembered of each workspace between two lives of the engine.
+
+Under `root`: `work/<name>` for attempts, `checks/<name>` for checkouts, `trash/` for what is
+being deleted. Under the state folder, out of an agent's way: for each name a note, a lock and
+an index of our own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """What is remembered of a workspace.
+
+    Attributes:
+        base: The commit it is made from.
+        branch: Its branch, empty for a checkout.
+        ready: It is complete; before that nobody but us has worked in it.
+        tries: How often it was begun; tells the setup commands of each from one another.
+        env: Its variables.
+        provided: What we copied or linked into it, by path; never part of what was made.
+        before: The tree before the setup commands.
+        after: The tree after them.
+    """
+
+    base: str
+    branch: str = ""
+    ready: bool = False
+    tries: int = 1
+    env: dict[str, str] = field(default_factory=dict[str, str])
+    provided: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """All paths that the workspaces use."""
+
+    root: Path
+    state: Path
+
+    def make(self) -> None:
+        """Make the folders; only their owner may enter."""
+        for folder in (self.work, self.checks, self.trash, self.notes):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def work(self) -> Path:
+        """The folder of attempts' workspaces."""
+        return self.root / "work"
+
+    @property
+    def checks(self) -> Path:
+        """The folder of checkouts."""
+        return self.root / "checks"
+
+    @property
+    def trash(self) -> Path:
+        """The folder of what is being deleted; all of it has been saved."""
+        return self.root / "trash"
+
+    @property
+    def notes(self) -> Path:
+        """The folder of notes, locks and indexes."""
+        return self.state / "workspaces"
+
+    def note(self, name: str) -> Path:
+        """The file with a workspace's note."""
+        return self.notes / f"{name}.json"
+
+    def index(self, name: str) -> Path:
+        """The file with our own index of a workspace."""
+        return self.notes / f"{name}.index"
+
+    def scratch(self, name: str) -> Path:
+        """The folder for files that are needed only while the workspace is read."""
+        return self.notes / f"{name}.scratch"
+
+    def lock(self, name: str) -> Path:
+        """The file whose lock belongs to whoever makes, saves or removes the workspace."""
+        return self.notes / f"{name}.lock"
+
+
+def read_note(layout: Layout, name: str) -> Note | None:
+    """Return what is remembered, or None if that is nothing or cannot be read."""
+    with suppress(OSError, ValueError, TypeError):
+        note = Note(**json.loads(layout.note(name).read_bytes()))
+        return replace(note, provided=tuple(note.provided))
+    return None
+
+
+def write_note(layout: Layout, name: str, note: Note) -> None:
+    """Remember, atomically and durably."""
+    write_atomically(layout.note(name), json.dumps(asdict(note)).encode())
+
+
+def forget(layout: Layout, name: str) -> None:
+    """Remove all that is remembered; the lock last, by the one who holds it."""
+    delete(layout.scratch(name))
+    for path in (layout.index(name), layout.note(name), layout.lock(name)):
+        path.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read; a crash leaves the old or the new one."""
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    beside.replace(path)
+
+
+def copy_index(source: Path, target: Path) -> None:
+    """Copy an index atomically, with its time: git judges by it which entries to look at."""
+    beside = target.with_name(f".{target.name}.new")
+    shutil.copy2(source, beside)
+    beside.chmod(0o600)
+    beside.replace(target)
+
+
+def move_aside(layout: Layout, path: Path) -> None:
+    """Move a folder into the trash in one step, if it is there."""
+    goals = (layout.trash / f"{path.name}.{number}" for number in count(1))
+    goal = next(goal for goal in goals if not os.path.lexists(goal))
+    with suppress(FileNotFoundError):
+        path.rename(goal)
+
+
+def folders(parent: Path) -> Iterator[Path]:
+    """Yield the folders in a folder, by name."""
+    with suppress(FileNotFoundError):
+        yield from sorted(path for path in parent.iterdir() if is_folder(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether this is a folder itself, and not a link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def delete(path: Path) -> None:
+    """Delete a folder or file, even if an agent took our right to write away."""
+    if not is_folder(path):
+        path.unlink(missing_ok=True)
+        return
+    shutil.rmtree(path, onerror=_force)
+    # What `_force` opened may still have content: once more, and now aloud.
+    if os.path.lexists(path):
+        shutil.rmtree(path)
+
+
+def _force(_call: Callable[..., object], path: str, _error: object) -> None:
+    """Open a folder that cannot be listed or written, and try again."""
+    target = Path(path)
+    for folder in (target.parent, target):
+        if is_folder(folder):
+            with suppress(OSError):
+                folder.chmod(0o700)
+    with suppress(OSError):
+        if is_folder(target):
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink()
