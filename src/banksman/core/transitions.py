@@ -71,9 +71,14 @@ def advance(task: Task, event: Event) -> Task:
     """Return the task as it stands after `event`; the argument is left as it was.
 
     Raises:
+        StaleReportException: Another attempt than the task's last one reports.
         TaskStateException: The table has no row for this status and event.
-        StaleReportException: An attempt that is over reports.
     """
+    # First whether the reporter may speak at all: where the task went since is not its matter.
+    if isinstance(event, Report) and event.attempt != task.attempt:
+        raise StaleReportException(
+            task_id=task.id, attempt=task.attempt, reported=event.attempt
+        )
     target = TRANSITIONS.get((task.status, type(event)))
     if target is None:
         raise TaskStateException(
@@ -81,10 +86,6 @@ def advance(task: Task, event: Event) -> Task:
             status=task.status,
             event=type(event).__name__,
             allowed=allowed_from(task.status),
-        )
-    if isinstance(event, Report) and event.attempt != task.attempt:
-        raise StaleReportException(
-            task_id=task.id, attempt=task.attempt, reported=event.attempt
         )
     # Whatever the row, a delay belongs to the status being left.
     moved = replace(task, status=target, version=task.version + 1, not_before=None)
