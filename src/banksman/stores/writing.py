@@ -59,10 +59,7 @@ class PlanWrites(PlanReads):
             before = task.version - 1
             raise StaleVersionException(record="task", name=str(task.id), version=before)
         kept = self._kept.pop(task.id, None)
-        # Text that had to be escaped is stored as something else: it is read when asked for.
-        clean = row["guidance"] == task.guidance and row["reason"] == task.reason
-        same = kept is not None and kept.spec is task.spec and kept.needs is task.needs
-        if same and clean:
+        if kept is not None and _is_as_stored(task, row, kept):
             self._kept[task.id] = task
 
     def save_spec(self, task: Task) -> None:
@@ -145,6 +142,16 @@ class SqliteTransaction(PlanWrites, AttemptReads, RecordWrites):
     def on_rollback(self, call: Callable[[], None]) -> None:
         """Call this if the transaction does not commit, before any other can begin."""
         self._rollback_calls.append(call)
+
+
+def _is_as_stored(task: Task, row: Row, before: Task) -> bool:
+    """Return whether reading a saved task gives just this value.
+
+    It does not if a text had to be escaped, or if the caller changed what is not its state.
+    """
+    state = row["guidance"] == task.guidance and row["reason"] == task.reason
+    plan = task.spec is before.spec and task.needs is before.needs
+    return state and plan and task.extra is before.extra
 
 
 def _spec_row(task: Task) -> Row:

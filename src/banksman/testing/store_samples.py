@@ -1,0 +1,85 @@
+"""Projects, tasks and records for the promises of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from banksman.core.breakpoints import BreakpointType, Severity
+from banksman.core.records import (
+    Attempt,
+    BreakpointEvent,
+    Command,
+    Project,
+)
+from banksman.core.task import Instant, ProjectId, Task, TaskId, TaskSpec
+from banksman.ports import Store, Transaction
+
+NOW: Final = Instant(1_700_000_000_000)
+HALF: Final = "half \udce9 of a pair, \x00 and \x1b[31m"
+"""Text as file systems and agents hand it over."""
+
+
+def new_project(tx: Transaction, name: str = "crane") -> Project:
+    """Return a project that was inserted."""
+    project = Project(id=ProjectId(0), name=name, base="main", target="banksman/target")
+    return tx.insert_project(replace(project, created_at=NOW))
+
+
+def new_task(tx: Transaction, project: Project, key: str, *needs: TaskId) -> Task:
+    """Return a task that was inserted."""
+    spec = TaskSpec(key=key, title=key.title(), checks=("tests", "types"))
+    extra = {"origin": "plan"}
+    return tx.insert_task(
+        Task(id=TaskId(0), project_id=project.id, spec=spec, needs=needs, extra=extra)
+    )
+
+
+def new_attempt(tx: Transaction, task: Task, number: int = 1) -> Attempt:
+    """Return an attempt that was put."""
+    attempt = Attempt(
+        task_id=task.id, number=number, project_id=task.project_id, epoch=1, started_at=NOW
+    )
+    tx.put(attempt)
+    return attempt
+
+
+def new_event(tx: Transaction, task: Task) -> BreakpointEvent:
+    """Return an open breakpoint event that was put."""
+    event = BreakpointEvent(
+        id=tx.next_breakpoint_id(),
+        project_id=task.project_id,
+        task_id=task.id,
+        attempt=0,
+        type=BreakpointType.MANUAL,
+        severity=Severity.HIGH,
+        message="asks a person",
+        opened_at=NOW,
+        details=("one", "two"),
+        tasks=(task.id,),
+    )
+    tx.put(event)
+    return event
+
+
+def wish(project: Project, key: str) -> Command:
+    """Return a command that was not inserted yet."""
+    return Command(
+        project_id=project.id,
+        key=key,
+        name="pause",
+        by="ann",
+        at=NOW,
+        arguments={"after": [1, 2], "now": True},
+    )
+
+
+@contextmanager
+def refused(store: Store, *errors: type[Exception]) -> Generator[Transaction]:
+    """Open a transaction that ends with one of these errors, and so leaves nothing."""
+    with pytest.raises(errors), store.transaction() as tx:
+        yield tx
