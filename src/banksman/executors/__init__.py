@@ -1,1 +1,1 @@
-"""Process trees that outlive the engine."""
+"""Trees of processes on this machine: Linux whole, macOS within limits, Windows through WSL."""
