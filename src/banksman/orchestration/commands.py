@@ -7,7 +7,7 @@ the commit. A command that makes no sense now is answered with the reason, and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,7 +23,7 @@ from banksman.exceptions import (
 )
 from banksman.orchestration.breakpoint_manager import BreakpointManager
 from banksman.orchestration.task_flow import TaskFlow
-from banksman.ports import Clock, Transaction
+from banksman.ports import Transaction
 from banksman.state.codec import from_plain
 from banksman.state.state_manager import StateManager
 
@@ -55,13 +55,10 @@ class CommandDesk:
         state: StateManager,
         flow: TaskFlow,
         breakpoints: BreakpointManager,
-        *,
-        clock: Clock,
     ) -> None:
         self._state = state
         self._flow = flow
         self._breakpoints = breakpoints
-        self._clock = clock
         self._handlers: Final[Mapping[str, Callable[[Transaction, Command], Applied]]] = {
             "cancel": self._cancel,
             "retry": self._retry,
@@ -137,10 +134,16 @@ class CommandDesk:
             reason=_text(command, "reason"),
             guidance=_text(command, "guidance"),
         )
-        effects = self._flow.resolved(tx, event, release, command.by)
-        after = tx.task(event.task_id)
-        done = tuple(CleanTask(task_id=task_id) for task_id in effects)
-        return {**_about(after), "breakpoint": event.id, "resolution": event.resolution}, done
+        if release.adopts_target:
+            project = replace(tx.project(command.project_id), integrated=None)
+            self._state.record(tx, "target.adopted", project, actor=command.by)
+        cancelled = self._flow.resolved(tx, event, release, command.by)
+        told = {"breakpoint": event.id, "resolution": event.resolution}
+        effects = (
+            *(CleanTask(task_id=task_id) for task_id in cancelled),
+            *_stops(tx, event.tasks or (event.task_id,)),
+        )
+        return {**_about(tx.task(event.task_id)), **told}, effects
 
     def _pause(self, tx: Transaction, command: Command) -> Applied:
         return self._set_paused(tx, command, paused=True)
@@ -174,6 +177,14 @@ class CommandDesk:
 
     def _task(self, tx: Transaction, command: Command) -> Task:
         return find_task(tx, command.project_id, _text(command, "task"))
+
+
+def _stops(tx: Transaction, task_ids: Iterable[TaskId]) -> Iterator[StopAttempt]:
+    """Yield the running attempts among these tasks that are wished to stop."""
+    for task_id in task_ids:
+        task = tx.task(task_id)
+        if task.status is TaskStatus.RUNNING and tx.attempt(task_id, task.attempt).stop:
+            yield StopAttempt(task_id=task_id)
 
 
 def find_task(tx: Transaction, project_id: ProjectId, name: str) -> Task:

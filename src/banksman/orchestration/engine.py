@@ -17,11 +17,12 @@ from banksman.core.breakpoints import BreakpointType
 from banksman.core.records import Attempt, StopWhy
 from banksman.core.task import ProjectId, TaskId, TaskStatus
 from banksman.orchestration.commands import CleanTask, CommandDesk, Effect, StopAttempt
+from banksman.orchestration.decision_engine import DecisionEngine
 from banksman.orchestration.group_commit import GroupCommit
 from banksman.orchestration.slots import Slots
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.orchestration.worker import Employment, Worker
-from banksman.ports import Clock, Transaction, Workspaces
+from banksman.ports import Transaction, Workspaces
 from banksman.state.state_manager import StateManager
 
 
@@ -65,11 +66,11 @@ class EngineParts:
     project_id: ProjectId
     state: StateManager
     flow: TaskFlow
+    decisions: DecisionEngine
     ledger: GroupCommit
     worker: Worker
     commands: CommandDesk
     workspaces: Workspaces
-    clock: Clock
     rules: RunRules = field(default_factory=RunRules)
 
 
@@ -79,7 +80,7 @@ class Engine:
     def __init__(self, parts: EngineParts) -> None:
         self._parts = parts
         self._slots = Slots(parts.rules.parallel)
-        self._employed: dict[TaskId, Employment] = {}
+        self._employed: dict[tuple[TaskId, int], Employment] = {}
         self._wake = parts.ledger.handed_in
         self._draining = False
         self._stopping = False
@@ -138,7 +139,8 @@ class Engine:
 
     def _kept(self, tx: Transaction) -> tuple[Attempt, ...]:
         """Return the attempts whose workspaces a person may still look at, or edit."""
-        blocked = self._parts.flow.board(self._parts.project_id).tasks(TaskStatus.BLOCKED)
+        board = self._parts.flow.board(self._parts.project_id, tx)
+        blocked = board.tasks(TaskStatus.BLOCKED)
         return tuple(one for task in blocked for one in tx.attempts(task.id))
 
     def _round(self, group: asyncio.TaskGroup) -> RunEnd | None:
@@ -185,10 +187,9 @@ class Engine:
     def _claims(self, tx: Transaction) -> tuple[Attempt, ...]:
         if self._draining or self._target_in_doubt(tx):
             return ()
-        now = self._parts.clock.now()
         claimed: list[Attempt] = []
         while len(claimed) < self._slots.free:
-            task = self._parts.flow.claim(tx, self._parts.project_id, now)
+            task = self._parts.decisions.next_task(self._parts.project_id, tx)
             if task is None:
                 break
             claimed.append(tx.attempt(task.id, task.attempt))
@@ -207,7 +208,7 @@ class Engine:
             return None
         if self._draining:
             return RunEnd.INTERRUPTED
-        board = self._parts.flow.board(self._parts.project_id)
+        board = self._parts.flow.board(self._parts.project_id, tx)
         if board.is_complete:
             return RunEnd.COMPLETED
         if board.next_due is not None:
@@ -219,14 +220,14 @@ class Engine:
 
     def _employ(self, attempt: Attempt, group: asyncio.TaskGroup) -> None:
         employment = Employment(attempt=attempt, seat=self._slots.grab())
-        self._employed[attempt.task_id] = employment
+        self._employed[_name(attempt)] = employment
         group.create_task(self._attend(employment))
 
     async def _attend(self, employment: Employment) -> None:
         try:
             await self._parts.worker.work(employment)
         finally:
-            del self._employed[employment.attempt.task_id]
+            del self._employed[_name(employment.attempt)]
             self._wake.set()
 
     def _carry_out(self, effect: Effect, group: asyncio.TaskGroup) -> None:
@@ -237,17 +238,21 @@ class Engine:
                 group.create_task(self._parts.worker.clean_task(task_id))
 
     def _interrupt(self, task_id: TaskId, group: asyncio.TaskGroup) -> None:
-        employment = self._employed.get(task_id)
-        if employment is not None:
-            employment.interrupt()
-            return
-        # Nobody works on it here: its engine died. Its processes have to end all the same.
         with self._parts.state.transaction() as tx:
             attempt = tx.attempt(task_id, tx.task(task_id).attempt)
-        self._employ(attempt, group)
+        employment = self._employed.get(_name(attempt))
+        if employment is not None:
+            employment.interrupt()
+        elif attempt.ended_at is None:
+            # Nobody works on it here: its engine died. Its processes must end all the same.
+            self._employ(attempt, group)
 
     async def _until_something_happens(self) -> None:
         """Wait for work handed in, a wish, or the time to look at inbox and timers."""
         with suppress(TimeoutError):  # Time to look, then.
             async with asyncio.timeout(self._parts.rules.poll_s):
                 await self._wake.wait()
+
+
+def _name(attempt: Attempt) -> tuple[TaskId, int]:
+    return attempt.task_id, attempt.number

@@ -67,7 +67,10 @@ class GroupCommit:
         pieces, self._pieces = [*self._pieces, own], []
         self.handed_in.clear()
         if not self._together(pieces):
-            self._one_by_one(pieces)
+            broken = self._one_by_one(pieces)
+            if broken is not None:
+                own.future.exception()  # Looked at, so that nobody misses it: it is raised here.
+                raise broken
         return own.future.result()  # type: ignore[return-value]  # what `duties` returned
 
     def _together(self, pieces: list[_Piece]) -> bool:
@@ -81,7 +84,8 @@ class GroupCommit:
             piece.succeed(answer)
         return True
 
-    def _one_by_one(self, pieces: list[_Piece]) -> None:
+    def _one_by_one(self, pieces: list[_Piece]) -> StoreException | None:
+        """Try each piece alone; return the last error of a store that refuses even that."""
         broken: StoreException | None = None
         for piece in pieces:
             try:
@@ -92,5 +96,4 @@ class GroupCommit:
                 broken = error if isinstance(error, StoreException) else broken
             else:
                 piece.succeed(answer)
-        if broken is not None:
-            raise broken
+        return broken

@@ -101,7 +101,7 @@ class Integrator:
             commit=combined.commit, tree=combined.tree, base=tip, changes=changes
         )
         report = await self._quality.validate_output(task, attempt, capture)
-        if report.holds:
+        if report.gate_holds:
             return None
         return await self._judge.settle(
             Case(task=task, attempt=attempt, capture=capture, report=report, rebased=True)

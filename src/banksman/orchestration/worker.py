@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from banksman.core.records import Attempt, Ending, Step
+from banksman.core.records import Attempt, Step
 from banksman.core.retry import ErrorClass, Failure
-from banksman.core.task import TaskId
+from banksman.core.task import TaskId, TaskStatus
 from banksman.exceptions import (
     BanksmanException,
     StaleReportException,
@@ -28,6 +28,7 @@ from banksman.orchestration.attempts import Desk
 from banksman.orchestration.halt import Halt
 from banksman.orchestration.protocol import Point
 from banksman.orchestration.slots import Seat
+from banksman.ports import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +89,7 @@ class Worker:
                 attempt = await self._halt.run(attempt)
         finally:
             employment.seat.leave()
-        # At a breakpoint a person may look at the workspace, or edit it.
-        if attempt.ending is not Ending.BLOCKED:
-            await self.clean_task(attempt.task_id)
+        await self.clean_task(attempt.task_id)
 
     async def _pursue(self, attempt: Attempt, seat: Seat) -> None:
         """Do step after step until the attempt has ended."""
@@ -127,15 +126,30 @@ class Worker:
         )
 
     async def clean_task(self, task_id: TaskId) -> None:
-        """Save and remove the workspaces of a task's ended attempts."""
-        attempts = await self._desk.ledger.commit(lambda tx: tx.attempts(task_id))
+        """Save and remove the workspaces of a task's attempts that nobody will look at."""
+        attempts = await self._desk.ledger.commit(lambda tx: _done_with(tx, task_id))
         try:
             for attempt in attempts:
-                if attempt.ended_at is not None:
-                    await self._desk.workspaces.save(attempt, "before it is removed")
-                    self._desk.reach(Point.CLEAN_SAVED)
-                    await self._desk.workspaces.remove(attempt)
-                    self._desk.reach(Point.CLEAN_ACTED)
+                await self._desk.workspaces.save(attempt, "before it is removed")
+                self._desk.reach(Point.CLEAN_SAVED)
+                await self._desk.workspaces.remove(attempt)
+                self._desk.reach(Point.CLEAN_ACTED)
         except WorkspaceException:
             # Only space is lost: the sweep of the next run tries again.
             log.warning("workspace.not_removed", exc_info=True)
+
+
+def _done_with(tx: Transaction, task_id: TaskId) -> tuple[Attempt, ...]:
+    """Return the attempts whose workspaces may go.
+
+    Those of a blocked task stay: a person may look at them, or edit the last one. So does one
+    that an attempt at work continues.
+    """
+    task = tx.task(task_id)
+    if task.status is TaskStatus.BLOCKED:
+        return ()
+    attempts = tx.attempts(task_id)
+    needed = {one.resumes for one in attempts if one.ended_at is None} | {task.resumes}
+    return tuple(
+        one for one in attempts if one.ended_at is not None and one.number not in needed
+    )

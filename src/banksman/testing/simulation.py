@@ -20,7 +20,7 @@ from banksman.core.plan import PlanItem
 from banksman.core.records import BreakpointEvent, Command, JournalEntry
 from banksman.core.task import ProjectId, Task, TaskSpec, TaskStatus
 from banksman.exceptions import OwnershipException, StaleWriterException, StoreException
-from banksman.orchestration.assembly import Assembly, assemble
+from banksman.orchestration.assembly import Assembly, Manner, Ports
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.orchestration.protocol import Point
 from banksman.state.state_manager import StateManager
@@ -46,6 +46,7 @@ class Scenario:
         parallel: Attempts at once.
         rivals: Whether a second engine may take over while the first lives.
         crash_at: A point at which the first engine to reach it dies.
+        people: Whether anyone answers breakpoints and changes their mind.
     """
 
     items: tuple[PlanItem, ...]
@@ -53,6 +54,7 @@ class Scenario:
     parallel: int = 2
     rivals: bool = False
     crash_at: Point | None = None
+    people: bool = True
 
 
 @dataclass(kw_only=True)
@@ -177,23 +179,22 @@ class Simulation:
         SimOwnership(hand).acquire()
         store = FaultyStore(self.store, hand)
         agent = SimAgent(hand)
-        assembly: Assembly = assemble(
+        ports = Ports(
             store=store,
             clock=self._clock,
             chance=self._random,
             agents={"simulated": agent},
             workspaces=SimWorkspaces(hand),
             checks=(SimCheck(hand),),
-            project_id=self.project_id,
+        )
+        manner = Manner(
             default_agent="simulated",
             rules=RunRules(parallel=self._scenario.parallel, poll_s=20.0),
-            reach=self._reach(hand),
+            reach=Reacher(self, hand),
         )
+        assembly = Assembly(ports, self.project_id, manner)
         assembly.import_plan(self._scenario.items)
         return assembly.engine
-
-    def _reach(self, hand: Hand) -> "Reacher":
-        return Reacher(self, hand)
 
     def reached(self, point: Point, hand: Hand) -> None:
         """Die at the scenario's point, once, or by chance."""
@@ -208,6 +209,8 @@ class Simulation:
         number = 0
         while True:
             await asyncio.sleep(60 + self._people.random() * 600)
+            if not self._scenario.people:
+                continue
             for name, arguments in self._wishes():
                 number += 1
                 self._submit(f"wish-{number}", name, arguments)

@@ -21,9 +21,9 @@ from banksman.ports import Store
 from banksman.testing.store_plan import PlanContract
 from banksman.testing.store_records import RecordContract
 from banksman.testing.store_samples import (
+    Refused,
     new_project,
     new_task,
-    refused,
 )
 
 
@@ -38,14 +38,14 @@ class TransactionContract:
             assert tx.projects() == (project,)
 
     def test_a_transaction_that_raises_leaves_nothing(self, store: Store) -> None:
-        with refused(store, ZeroDivisionError) as tx:
+        with Refused(store, ZeroDivisionError) as tx:
             new_project(tx)
             raise ZeroDivisionError
         with store.transaction() as tx:
             assert tx.projects() == ()
 
     def test_a_store_still_commits_after_a_transaction_failed(self, store: Store) -> None:
-        with refused(store, ZeroDivisionError) as tx:
+        with Refused(store, ZeroDivisionError) as tx:
             raise ZeroDivisionError
         with store.transaction() as tx:
             project = new_project(tx)
@@ -55,7 +55,7 @@ class TransactionContract:
     def test_a_task_read_after_a_rollback_is_the_one_before(self, store: Store) -> None:
         with store.transaction() as tx:
             task = new_task(tx, new_project(tx), "a")
-        with refused(store, ZeroDivisionError) as tx:
+        with Refused(store, ZeroDivisionError) as tx:
             tx.save_task(advance(tx.task(task.id), DependenciesMet()))
             assert tx.task(task.id).status is TaskStatus.READY
             raise ZeroDivisionError
@@ -85,7 +85,7 @@ class TransactionContract:
             new_project(tx)
 
     def test_a_refused_row_takes_the_whole_transaction_with_it(self, store: Store) -> None:
-        with refused(store, StoreException) as tx:
+        with Refused(store, StoreException) as tx:
             project = new_project(tx)
             with pytest.raises(StoreException):
                 tx.put(replace(project, epoch=-1))
@@ -107,7 +107,7 @@ class TransactionContract:
             other.join(timeout=0.05)  # It waits for us: it cannot end before we do.
             order.append("the call ends")
 
-        with refused(store, ZeroDivisionError) as tx:
+        with Refused(store, ZeroDivisionError) as tx:
             tx.on_rollback(call)
             raise ZeroDivisionError
         other.join()
@@ -120,7 +120,7 @@ class TransactionContract:
             called.append(2)
             raise KeyError
 
-        with refused(store, KeyError) as tx:
+        with Refused(store, KeyError) as tx:
             tx.on_rollback(lambda: called.append(1))
             tx.on_rollback(fail)
             tx.on_rollback(lambda: called.append(3))

@@ -20,9 +20,9 @@ from banksman.ports import Store
 from banksman.testing.store_samples import (
     HALF,
     NOW,
+    Refused,
     new_project,
     new_task,
-    refused,
 )
 
 
@@ -37,7 +37,7 @@ class PlanContract:
         assert [task.id for task in tasks] == [1, 2, 3]
 
     def test_ids_of_a_rolled_back_insert_are_given_again(self, store: Store) -> None:
-        with refused(store, ZeroDivisionError) as tx:
+        with Refused(store, ZeroDivisionError) as tx:
             new_task(tx, new_project(tx), "lost")
             raise ZeroDivisionError
         with store.transaction() as tx:
@@ -74,22 +74,22 @@ class PlanContract:
             assert tx.tasks(ours.id) == (task,)
 
     def test_a_key_is_taken_once_in_a_project(self, store: Store) -> None:
-        with refused(store, StoreException) as tx:
+        with Refused(store, StoreException) as tx:
             project = new_project(tx)
             new_task(tx, project, "a")
             new_task(tx, project, "a")
 
     def test_an_edge_to_nowhere_is_refused(self, store: Store) -> None:
-        with refused(store, StoreException) as tx:
+        with Refused(store, StoreException) as tx:
             new_task(tx, new_project(tx), "a", TaskId(7))
 
     def test_state_is_written_over_the_version_before_only(self, store: Store) -> None:
         with store.transaction() as tx:
             task = new_task(tx, new_project(tx), "a")
             tx.save_task(advance(task, DependenciesMet()))
-        with refused(store, StaleVersionException) as tx:
+        with Refused(store, StaleVersionException) as tx:
             tx.save_task(advance(task, DependenciesMet()))
-        with refused(store, StaleVersionException) as tx:
+        with Refused(store, StaleVersionException) as tx:
             tx.save_task(replace(advance(task, DependenciesMet()), version=4))
         with store.transaction() as tx:
             assert tx.task(task.id).version == 2
@@ -139,7 +139,7 @@ class PlanContract:
         assert (caught.value.epoch, caught.value.current) == (1, 2)
 
     def test_an_epoch_never_goes_back(self, store: Store) -> None:
-        with refused(store, StoreException) as tx:
+        with Refused(store, StoreException) as tx:
             project = new_project(tx)
             tx.put(replace(project, epoch=2))
             tx.put(replace(project, epoch=1))

@@ -29,11 +29,11 @@ from banksman.ports import Store
 from banksman.testing.store_samples import (
     HALF,
     NOW,
+    Refused,
     new_attempt,
     new_event,
     new_project,
     new_task,
-    refused,
     wish,
 )
 
@@ -147,7 +147,7 @@ class RecordContract:
             assert len({tx.next_breakpoint_id() for _ in range(3)}) == 3
 
     def test_a_breakpoint_event_without_an_id_is_refused(self, store: Store) -> None:
-        with refused(store, AssertionError, StoreException) as tx:
+        with Refused(store, AssertionError, StoreException) as tx:
             event = new_event(tx, new_task(tx, new_project(tx), "a"))
             tx.put(replace(event, id=0))
 
@@ -156,7 +156,7 @@ class RecordContract:
         with store.transaction() as tx:
             new_project(tx)
             first = tx.append(replace(line, seq=99, writes=({"table": "t", "row": {"a": 1}},)))
-        with refused(store, ZeroDivisionError) as tx:
+        with Refused(store, ZeroDivisionError) as tx:
             tx.append(line)
             raise ZeroDivisionError
         with store.transaction() as tx:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
+from types import TracebackType
 from typing import Final
 
 import pytest
@@ -78,8 +78,22 @@ def wish(project: Project, key: str) -> Command:
     )
 
 
-@contextmanager
-def refused(store: Store, *errors: type[Exception]) -> Generator[Transaction]:
-    """Open a transaction that ends with one of these errors, and so leaves nothing."""
-    with pytest.raises(errors), store.transaction() as tx:
-        yield tx
+class Refused:
+    """A transaction that ends with one of these errors, and so leaves nothing."""
+
+    def __init__(self, store: Store, *errors: type[Exception]) -> None:
+        self._store = store
+        self._errors = errors
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Transaction:
+        self._stack.enter_context(pytest.raises(self._errors))
+        return self._stack.enter_context(self._store.transaction())
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        return bool(self._stack.__exit__(kind, error, trace))
