@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -25,6 +26,11 @@ _NAMES: Final = frozenset(
     }
 )
 _PREFIX: Final = "LC_"
+
+
+def environment() -> Mapping[str, str]:
+    """Return all variables, for the command line to hand on."""
+    return dict(os.environ)
 
 
 def base_environment(
