@@ -99,11 +99,13 @@ class Listed:
 
     Attributes:
         expected: What the items are.
+        wrap: Writes a text, where a list should be, as the item that was probably meant.
         items_max: How many there may be.
         items_min: How many there must be.
     """
 
     expected: str
+    wrap: Callable[[str], str] = quoted
     items_max: int = LIST_MAX
     items_min: int = 0
 
@@ -116,8 +118,8 @@ class Listed:
     def _check(self, value: object) -> object:
         items = as_list(value)
         if items is None:
-            wrap = f"; write [{quoted(value)}]" if isinstance(value, str) else ""
-            raise fault(f"must be a list of {self.expected}, not {described(value)}{wrap}")
+            more = f"; write [{self.wrap(value)}]" if isinstance(value, str) else ""
+            raise fault(f"must be a list of {self.expected}, not {described(value)}{more}")
         if len(items) > self.items_max:
             raise fault(f"has {len(items):,} items, and may have {self.items_max:,}")
         if len(items) < self.items_min:
@@ -221,6 +223,12 @@ def _between(value: float, *, low: float) -> float:
     return value
 
 
+def _why_no_moment(value: object) -> str:
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return ""
+    return "; it must be a day and hour that exist, in 1970 or later"
+
+
 def _quote_it(value: object) -> str:
     scalar = isinstance(value, bool | int | float)
     return "; put it in quotes" if scalar else ""
@@ -292,7 +300,7 @@ SpanOrNone = Annotated[
 Deadline = Annotated[
     Instant | None,
     PlainValidator(moment),
-    Said(MOMENT_WORDS),
+    Said(MOMENT_WORDS, _why_no_moment),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": MOMENT_PATTERN}),
 ]
 

@@ -82,7 +82,9 @@ def _parsed(text: str, number: int, problems: Problems) -> Iterator[LineDocument
         return
     except ValueError as error:
         # `_no_number`, or what `int` says of a number with thousands of digits.
-        problems.add(Mark(number), f"holds a number that is none ({str(error)[:60]})")
+        word = str(error) if str(error).endswith(("NaN", "Infinity")) else ""
+        sentence = f"{word} is no number" if word else "holds a number of too many digits"
+        problems.add(Mark(number), sentence)
         return
     for key in repeated:
         problems.add(Mark(number), f"{quoted(key)} is given twice")

@@ -21,7 +21,8 @@ from banksman.config.yaml_reading import read_yaml
 
 YAML_BYTES_MAX: Final = 32 << 20
 _MISSING: Final = "write one with `banksman init`, or name another file"
-_HEAD_KEYS: Final = known_keys(PlanFile)
+_TOP_KEYS: Final = known_keys(PlanFile)
+_HEAD_KEYS: Final = known_keys(PlanHead)
 _TASK_KEYS: Final = known_keys(TaskEntry)
 
 
@@ -83,7 +84,7 @@ class _Reader:
             self.problems.refuse(document.mark(()), sentence)
         head = {**group}
         tasks = head.pop("tasks", ...)
-        self._head(document, head)
+        self._head(document, head, keys=_TOP_KEYS)
         if tasks is ...:
             self.problems.add(document.mark(()), 'tasks is missing; list them below "tasks:"')
         elif (items := as_list(tasks)) is None:
@@ -100,18 +101,21 @@ class _Reader:
         for number, document in enumerate(documents):
             group = as_group(document.value)
             if number == 0 and group and "version" in group:
-                self._head(document, group)
+                self._head(document, group, keys=_HEAD_KEYS)
+            elif group and "version" in group and not _key(group):
+                sentence = "a head stands here; it may stand on the first line only"
+                self.problems.add(document.mark(()), sentence)
             else:
                 self._take(document, document.value, under=())
             if self.problems.full:
                 return
 
-    def _head(self, document: Document, head: object) -> None:
+    def _head(self, document: Document, head: object, *, keys: tuple[str, ...]) -> None:
         teller = Teller(
             document=document,
             problems=self.problems,
             subject=dotted,
-            keys=lambda _: _HEAD_KEYS,
+            keys=lambda _: keys,
         )
         try:
             PlanHead.model_validate(head)

@@ -50,11 +50,12 @@ def opened(path: Path, problems: Problems, *, missing: str) -> Generator[BinaryI
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as error:
         problems.refuse(NOWHERE, _unopened(error, missing))
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        kind = next((word for test, word in _KINDS if test(mode)), "is no regular file")
+        problems.refuse(NOWHERE, f"{kind}; name a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            kind = next((word for test, word in _KINDS if test(mode)), "is no regular file")
-            problems.refuse(NOWHERE, f"{kind}; name a regular file")
         yield file
 
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from banksman.config.problems import Document, KeyPath, Problems
 from banksman.config.words import described, either, escaped, quoted, suggestion
+
+# What other tools call the same thing.
+_MEANT: Final = {
+    **dict.fromkeys(("depends_on", "dependson", "dependencies", "requires", "after"), "needs"),
+    **dict.fromkeys(("description", "prompt", "details", "body"), "instructions"),
+    **dict.fromkeys(("id", "name", "slug"), "key"),
+    **dict.fromkeys(("due", "due_date", "duedate"), "deadline"),
+    **dict.fromkeys(("criteria", "acceptance_criteria"), "acceptance"),
+    **dict.fromkeys(("max_retries", "attempts"), "retries"),
+    "type": "kind",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +35,7 @@ class Teller:
         keys: Gives the known keys of the group of keys at a path within the model.
         under: Where the model's value stands in the document.
         sources: What paths of the document came from, if not from the file.
+        elsewhere: Keys that do not belong to the top, and where they do.
     """
 
     document: Document
@@ -31,6 +44,7 @@ class Teller:
     keys: Callable[[KeyPath], tuple[str, ...]]
     under: KeyPath = ()
     sources: Mapping[KeyPath, str] = field(default_factory=dict[KeyPath, str])
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def tell(self, error: ValidationError) -> None:
         """Add one problem for each thing that is wrong."""
@@ -50,7 +64,7 @@ class Teller:
         subject = self.subject(path)
         match detail["type"]:
             case "missing":
-                return f"{subject} is missing"
+                return f"{subject} is missing; add it"
             case "extra_forbidden":
                 return self._unknown(path)
             case "model_type" | "dict_type":
@@ -62,7 +76,11 @@ class Teller:
     def _unknown(self, path: KeyPath) -> str:
         where, wrong = self.subject(path[:-1]), str(path[-1])
         known = self.keys(path[:-1])
-        near = suggestion(wrong, known) or f"; the keys here are {either(known, 'and')}"
+        meant = _MEANT.get(wrong.casefold().replace("-", "_"), "")
+        near = suggestion(meant if meant in known else wrong, known)
+        home = self.elsewhere.get(wrong, "")
+        near = f"; it belongs below {home}" if home and not path[:-1] else near
+        near = near or f"; the keys here are {either(known, 'and')}"
         return f"{where + ': ' if where else ''}unknown key {quoted(wrong)}{near}"
 
 

@@ -183,7 +183,12 @@ def _validated(
     document: TomlDocument, problems: Problems, sources: Mapping[KeyPath, str]
 ) -> ConfigFile:
     teller = Teller(
-        document=document, problems=problems, subject=_subject, keys=_keys, sources=sources
+        document=document,
+        problems=problems,
+        subject=_subject,
+        keys=_keys,
+        sources=sources,
+        elsewhere={key: f"[{table}]" for table, keys in _TABLES.items() for key in keys},
     )
     try:
         config = ConfigFile.model_validate(document.value)

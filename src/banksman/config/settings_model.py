@@ -65,7 +65,7 @@ def _words(value: object) -> object:
     items = as_list(value)
     if items:
         return items
-    more = f"; write [{_cut(value)}]" if isinstance(value, str) else ""
+    more = f"; write {_cut(value)}" if isinstance(value, str) else ""
     raise fault(
         f'must be a program and its arguments such as ["npm", "ci"], '
         f"not {'an empty list' if items == [] else described(value)}{more}"
@@ -77,7 +77,7 @@ def _cut(line: str) -> str:
         words = shlex.split(line)
     except ValueError:
         words = line.split()
-    return ", ".join(map(quoted, words)) or '"program"'
+    return f"[{', '.join(map(quoted, words or ['program']))}]"
 
 
 def _cores() -> int:
@@ -103,7 +103,7 @@ _Commands = Annotated[
         ...,
     ],
     Field(max_length=LIST_MAX),
-    Listed('commands such as [["npm", "ci"]]'),
+    Listed('commands such as [["npm", "ci"]]', wrap=_cut),
 ]
 
 _Variable = Annotated[

@@ -35,6 +35,16 @@ _PIECE: Final = re.compile(
     r"|#[^\n]*+|[\[\]{}\n]|[^\"'#\[\]{}\n]++",
     re.DOTALL,
 )
+# What the parser says, or its beginning, and what a person can do about it.
+_ADVICE: Final = {
+    "Invalid value": "a value is missing here, or it is text without quotation marks",
+    "Cannot overwrite a value": "this key is given twice",
+    "Cannot declare": "this table is given twice",
+    "Illegal character '\\n'": "a quotation mark is opened and never closed",
+    "Unclosed array": "a list is opened and never closed",
+    "Expected '=' after a key": 'a key needs "=" and a value behind it',
+    "Expected ']' at the end of a table": 'the name of a table needs "]" at its end',
+}
 _AT: Final = re.compile(
     r"^(?P<said>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$",
     re.DOTALL,
@@ -90,7 +100,8 @@ def _refuse(error: tomllib.TOMLDecodeError, text: str, problems: Problems) -> No
         mark = Mark(int(match["line"]), int(match["column"]))
     else:
         mark = _mark_at(text, len(text.rstrip()))
-    problems.refuse(mark, f"is not valid TOML ({escaped(said[:1].lower() + said[1:])})")
+    advice = next((words for part, words in _ADVICE.items() if said.startswith(part)), "")
+    problems.refuse(mark, advice or f"is not valid TOML ({escaped(said)})")
 
 
 def _limit(value: dict[str, object], problems: Problems) -> None:

@@ -7,17 +7,16 @@ excused only in files that the task may change.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import takewhile
 from typing import Final
 
+from banksman.core.globs import matches_any
 from banksman.core.quality import CheckStatus, Comparison, Verdict
 
 _BROKEN: Final = frozenset({"failed", "error"})
-_GLOB: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 class Fate(Enum):
@@ -95,13 +94,7 @@ def _may_change(case: str, globs: Sequence[str]) -> bool:
     place = case.partition("::")[0]
     parts = takewhile(lambda part: not part[:1].isupper(), place.split("."))
     files = (place, "/".join(parts) + ".py")
-    return any(_glob(glob).fullmatch(file) for glob in globs for file in files)
-
-
-def _glob(glob: str) -> re.Pattern[str]:
-    """Return the pattern of a glob: `*` stays within one folder, `**` does not."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    return re.compile("".join(_GLOB.get(part, re.escape(part)) for part in parts), re.DOTALL)
+    return any(matches_any(file, globs) for file in files)
 
 
 def judge(verdict: Verdict, comparison: Comparison) -> Verdict:

@@ -26,7 +26,7 @@ class Halt:
     async def run(self, attempt: Attempt) -> Attempt:
         """Return the attempt ended; an integration that had succeeded wins."""
         self._desk.reach(Point.STOP_INTENDED)
-        await self._end_processes(attempt)
+        await self.end_processes(attempt, attempt.stop_reason)
         self._desk.reach(Point.STOP_ACTED)
         if await self._integrator.is_integrated(attempt):
             return await self._integrator.record(attempt)
@@ -40,14 +40,15 @@ class Halt:
                 stopped = Failure(error=ErrorClass.LOST, message=attempt.stop_reason)
                 return await self._desk.fail(attempt, stopped)
 
-    async def _end_processes(self, attempt: Attempt) -> None:
+    async def end_processes(self, attempt: Attempt, why: str) -> None:
+        """End what an attempt has running; nothing may, once it has ended."""
         agent = self._agents.get(attempt.agent)
         turns = await self._desk.ledger.commit(
             lambda tx: tx.turns(attempt.task_id, attempt.number)
         )
         for turn in turns:
             if agent is not None and turn.ended_at is None:
-                await agent.stop(turn.spool, attempt.stop_reason)
+                await agent.stop(turn.spool, why)
 
     async def _cancel(self, attempt: Attempt) -> Attempt:
         saved = await self._desk.save(attempt, attempt.stop_reason)

@@ -116,9 +116,13 @@ class Worker:
             return await self._failed(attempt, f"internal error: {error!r}")
 
     async def _failed(self, attempt: Attempt, message: str) -> Attempt:
-        failure = Failure(error=ErrorClass.UNKNOWN, message=message)
         stored = await self._stored(attempt)
-        return stored if stored.ended_at else await self._desk.fail(stored, failure)
+        if stored.ended_at is not None:
+            return stored
+        # What failed may be the way back to an agent that was running before a restart.
+        await self._halt.end_processes(stored, message)
+        failure = Failure(error=ErrorClass.UNKNOWN, message=message)
+        return await self._desk.fail(stored, failure)
 
     async def _stored(self, attempt: Attempt) -> Attempt:
         return await self._desk.ledger.commit(
@@ -149,7 +153,9 @@ def _done_with(tx: Transaction, task_id: TaskId) -> tuple[Attempt, ...]:
     if task.status is TaskStatus.BLOCKED:
         return ()
     attempts = tx.attempts(task_id)
-    needed = {one.resumes for one in attempts if one.ended_at is None} | {task.resumes}
+    needed = {one.resumes for one in attempts if one.ended_at is None}
+    if task.status in {TaskStatus.PENDING, TaskStatus.READY}:
+        needed.add(task.resumes)  # Its next attempt will.
     return tuple(
         one for one in attempts if one.ended_at is not None and one.number not in needed
     )

@@ -95,7 +95,7 @@ def test_text_that_cannot_be_written_is_escaped_wherever_it_stands() -> None:
 
 def test_an_unknown_field_is_refused_with_its_name() -> None:
     row = to_plain(TASK) | {"mood": "good", "colour": "red"}
-    with pytest.raises(StoreException, match="Task has colour, mood.*upgrade"):
+    with pytest.raises(StoreException, match=r"Task has colour, mood.*upgrade"):
         from_plain(Task, row)
     with pytest.raises(StoreException, match="mood"):
         changes_from_plain(Task, {"mood": "good"})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,9 +37,11 @@ from banksman.exceptions import (
     StaleReportException,
     StaleVersionException,
     StaleWriterException,
+    StoreException,
     TaskDependencyException,
     TaskStateException,
 )
+from banksman.ports import Transaction
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.fakes import FakeClock
@@ -127,12 +131,12 @@ def test_whoever_lost_the_project_writes_nothing(
 ) -> None:
     task, attempt = running(state, project)
     command = Command(project_id=project.id, key="k", name="n", by="ann", at=Instant(1))
-    with store.transaction() as tx:
+    with state.transaction() as tx:
         command = tx.insert_command(command)
     newer = StateManager(store, FakeClock())
     newer.own(project.id)
     lines = len(journal(newer))
-    writes = (
+    writes: tuple[Callable[[Transaction], object], ...] = (
         lambda tx: state.apply(tx, [(task.id, Integrated(attempt=1, commit="c"))]),
         lambda tx: state.record(tx, "attempt.step", replace(attempt, step=Step.CHECKS)),
         lambda tx: state.respecify(tx, task, reason="plan"),
@@ -155,13 +159,30 @@ def test_before_it_owns_a_manager_writes_under_the_present_epoch(
     assert journal(StateManager(store, FakeClock()))[-1].epoch == project.epoch
 
 
+class RefusingConnection(sqlite3.Connection):
+    """A connection on a disk that is full whenever something is to be committed."""
+
+    full = False
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - driver
+        if type(self).full and sql == "COMMIT":
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, parameters)
+
+
 def test_an_epoch_that_was_not_committed_is_not_remembered(
-    store: SqliteStore, project: Project
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = StateManager(store, FakeClock())
-    with pytest.raises(RecordNotFoundException):
-        other.own(ProjectId(9))
-    other.create_task(project.id, spec())
+    store = SqliteStore.open(tmp_path / "other.db", connection_type=RefusingConnection)
+    state = StateManager(store, FakeClock())
+    project = state.create_project("crane", base="main", target="t")
+    monkeypatch.setattr(RefusingConnection, "full", True)
+    with pytest.raises(StoreException, match="full"):
+        state.own(project.id)
+    monkeypatch.undo()
+    state.create_task(project.id, spec())
+    assert journal(state)[-1].epoch == 0
+    store.close()
 
 
 def test_a_task_begins_pending_with_its_needs_from_both_forms(

@@ -1,0 +1,194 @@
+"""JUnit XML, the one report that all test runners write, in all its dialects.
+
+A report is written by code under test, so it may be anything: it is bounded before it is
+parsed, and declares no entities and no document type. What tests are called and what they say
+is cleaned; how many there are is counted here, and what the report itself adds up is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final, Protocol, cast
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import ElementTree as SafeElementTree
+from junitparser import Attr, Error, Failure, Skipped, TestCase
+
+from banksman.checks.text import plain_line
+from banksman.core.regression import case_name
+
+REPORT_BYTES_MAX: Final = 32 << 20
+CASES_MAX: Final = 200_000
+ELEMENTS_MAX: Final = 1_000_000
+DEPTH_MAX: Final = 50
+CHUNK_BYTES: Final = 1 << 20
+NAME_CHARACTERS_MAX: Final = 400
+
+_ROOTS: Final = frozenset({"testsuites", "testsuite"})
+_LOCATION: Final = re.compile(r"([^\s:]+:\d+): \S")
+# Some runners write what became of a test into an attribute, and no element below it.
+_STATUS: Final = {
+    "notrun": "skipped",
+    "disabled": "skipped",
+    "skipped": "skipped",
+    "suppressed": "skipped",
+    "fail": "failed",
+    "failed": "failed",
+    "failure": "failed",
+    "error": "error",
+}
+
+
+class UnreadableReportException(Exception):
+    """A report that is no JUnit XML; `why` continues a sentence that begins with it."""
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One test: its outcome is `passed`, `failed`, `skipped` or `error`."""
+
+    name: str
+    outcome: str
+    message: str = ""
+
+
+def read_cases(reports: Iterable[bytes], root: Path) -> tuple[Case, ...]:
+    """Return the tests of all reports, each with a name of its own.
+
+    Args:
+        reports: XML texts; a test that occurs again gets a number behind its name.
+        root: The checkout; its path is taken out of names, which must not change with it.
+
+    Raises:
+        UnreadableReportException: One is no JUnit XML, is hostile, or has too many tests.
+    """
+    seen: Counter[str] = Counter()
+    cases: list[Case] = []
+    for report in reports:
+        for case in _cases(report, (f"{root.resolve()}/", f"{root}/")):
+            seen[case.name] += 1
+            nth = seen[case.name]
+            name = case.name if nth == 1 else f"{case.name} #{nth}"
+            cases.append(Case(name=name, outcome=case.outcome, message=case.message))
+            if len(cases) > CASES_MAX:
+                raise UnreadableReportException(why=f"has more than {CASES_MAX} tests")
+    return tuple(cases)
+
+
+def _cases(report: bytes, prefixes: tuple[str, ...]) -> Iterator[Case]:
+    try:
+        for element in _elements(report):
+            yield _case(_parsed(element), prefixes)
+            # Its outer elements hold on to it; what it holds is not needed any more.
+            element.clear()
+    except ParseError as error:
+        raise UnreadableReportException(why=f"is no XML: {plain_line(str(error))}") from None
+    except (ValueError, LookupError) as error:  # Entities, a document type, an encoding.
+        raise UnreadableReportException(why=f"is refused: {plain_line(str(error))}") from None
+
+
+def _elements(report: bytes) -> Iterator[Element]:
+    """Yield the elements of tests as they end, within bounds of depth and number."""
+    depth = count = 0
+    parsed: Iterable[tuple[str, Element]] = SafeElementTree.iterparse(
+        _Chunks(report), events=("start", "end"), forbid_dtd=True
+    )
+    for event, element in parsed:
+        if event == "end":
+            depth -= 1
+            if element.tag == "testcase":
+                yield element
+            continue
+        depth += 1
+        count += 1
+        if count == 1 and element.tag not in _ROOTS:
+            begin = f"{element.tag!a:.60}"
+            raise UnreadableReportException(why=f"is no JUnit report: it begins with {begin}")
+        if depth > DEPTH_MAX or count > ELEMENTS_MAX:
+            raise UnreadableReportException(why="is too deep or has too many elements")
+
+
+def _case(case: _Parsed, prefixes: tuple[str, ...]) -> Case:
+    names = (case.file, case.classname, case.name)
+    file, classname, name = (_name(text or "", prefixes) for text in names)
+    outcome, message = _outcome(case)
+    return Case(
+        name=case_name(file=file.removeprefix("./"), classname=classname, name=name),
+        outcome=outcome,
+        message=message,
+    )
+
+
+class _Chunks(BytesIO):
+    """A report in pieces: small ones make long texts slow, large ones let deep trees grow."""
+
+    def read(self, _size: int | None = -1) -> bytes:
+        return super().read(CHUNK_BYTES)
+
+
+class _Result(Protocol):
+    """A failure, an error or a skip."""
+
+    @property
+    def message(self) -> str | None: ...
+    @property
+    def text(self) -> str | None: ...
+
+
+class _Parsed(Protocol):
+    """What is used of a test case; the library itself is not typed."""
+
+    @property
+    def file(self) -> str | None: ...
+    @property
+    def status(self) -> str | None: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def classname(self) -> str | None: ...
+    @property
+    def result(self) -> list[_Result]: ...
+
+
+class _Case(TestCase):
+    """A test case with the attributes that only some dialects have."""
+
+    file = Attr()
+    status = Attr()
+
+
+# The library has no types for this one.
+_parsed = cast("Callable[[Element], _Parsed]", _Case.fromelem)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _name(text: str, prefixes: tuple[str, ...]) -> str:
+    for prefix in prefixes:
+        text = text.replace(prefix, "")
+    return plain_line(text, NAME_CHARACTERS_MAX)
+
+
+def _outcome(case: _Parsed) -> tuple[str, str]:
+    """Return the worst of a test's results and its message."""
+    results = case.result
+    for kind, outcome in ((Error, "error"), (Failure, "failed"), (Skipped, "skipped")):
+        for result in results:
+            if isinstance(result, kind):
+                return outcome, _message(result)
+    return _STATUS.get((case.status or "").lower(), "passed"), ""
+
+
+def _message(result: _Result) -> str:
+    """Return what a failed test says, and where if the last line of its text tells."""
+    last = (result.text or "").rstrip().rpartition("\n")[2]
+    told = plain_line(result.message or last)
+    place = _LOCATION.match(last)
+    return f"{told} ({plain_line(place[1])})" if place and result.message else told
