@@ -376,13 +376,15 @@ class AgentHost:
 
     Attributes:
         executor: Starts its processes.
-        environment: The variables that agents inherit: an allow-list, never all there are.
+        environment: The variables that every agent inherits; no secret is among them.
+        variables: All there are, for the settings of an agent to pass some on by name.
         root: Folder that relative paths in settings start from.
         scratch: Private folder outside every workspace, for what is told to an agent in files.
     """
 
     executor: Executor
     environment: Mapping[str, str]
+    variables: Mapping[str, str]
     root: Path
     scratch: Path
 
