@@ -50,6 +50,7 @@ class _Finding:
     why: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
 class SyntaxCheck:
     """Parses what was changed; see `banksman.ports.Check`.
 
@@ -57,19 +58,17 @@ class SyntaxCheck:
         exclude: Globs of files that are broken on purpose, such as test data.
     """
 
-    stage: Final = Stage.SYNTAX
-    compares: Final = False
+    name: str
+    exclude: tuple[str, ...] = ()
+    required: bool = True
+    stage: Stage = Stage.SYNTAX
+    compares: bool = False
 
-    def __init__(
-        self, name: str, *, required: bool = True, exclude: Sequence[str] = ()
-    ) -> None:
-        self.name: Final = name
-        self.required: Final = required
-        self.exclude: Final = tuple(exclude)
-        # What is valid Python depends on the Python that parses.
-        python = sys.version_info[:3]
-        settings = {"exclude": self.exclude, "python": python}
-        self.tool: Final = tool_digest("syntax", VERSION, settings)
+    @property
+    def tool(self) -> str:
+        """Digest of the settings, of this code's version and of the Python that parses."""
+        settings = {"exclude": self.exclude, "python": sys.version_info[:3]}
+        return tool_digest("syntax", VERSION, settings)
 
     async def run(self, project_id: ProjectId, subject: Subject) -> CheckResult:
         """Answer for the changed files, one after another."""
