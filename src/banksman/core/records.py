@@ -86,6 +86,7 @@ class Attempt:
         tree: The captured tree.
         expected: Integration's intent: the tip it expects.
         new: Integration's intent: the commit to publish.
+        superseded: Earlier intents, each of which may have been published after all.
         stop: The intent to stop it, and why.
         stop_reason: In words.
         stop_by: Who asked.
@@ -110,6 +111,7 @@ class Attempt:
     tree: str | None = None
     expected: str | None = None
     new: str | None = None
+    superseded: tuple[str, ...] = ()
     stop: StopWhy | None = None
     stop_reason: str = ""
     stop_by: str = ""

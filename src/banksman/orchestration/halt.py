@@ -28,8 +28,9 @@ class Halt:
         self._desk.reach(Point.STOP_INTENDED)
         await self.end_processes(attempt, attempt.stop_reason)
         self._desk.reach(Point.STOP_ACTED)
-        if await self._integrator.is_integrated(attempt):
-            return await self._integrator.record(attempt)
+        done = await self._integrator.integrated_as(attempt)
+        if done is not None:
+            return await self._integrator.record(attempt, done)
         match attempt.stop:
             case StopWhy.CANCEL:
                 return await self._cancel(attempt)

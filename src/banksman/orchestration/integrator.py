@@ -38,23 +38,20 @@ class Integrator:
         async with self._turn:
             return await self._integrate(attempt)
 
-    async def is_integrated(self, attempt: Attempt) -> bool:
-        """Return whether the attempt's intended commit is on the target branch."""
-        if attempt.new is None:
-            return False
+    async def integrated_as(self, attempt: Attempt) -> str | None:
+        """Return which of the attempt's intended commits is on the target branch, if any."""
         tip = await self._desk.workspaces.tip()
-        return tip is not None and await self._desk.workspaces.contains(tip, attempt.new)
+        return None if tip is None else await self._found_on(tip, attempt)
 
-    async def record(self, attempt: Attempt) -> Attempt:
+    async def record(self, attempt: Attempt, commit: str) -> Attempt:
         """Record an integration that has happened."""
 
         def write(tx: Transaction) -> Attempt:
-            assert attempt.new is not None, "the intent names the commit"
-            project = replace(tx.project(attempt.project_id), integrated=attempt.new)
+            project = replace(tx.project(attempt.project_id), integrated=commit)
             self._desk.state.record(
                 tx, "target.moved", project, task_id=attempt.task_id, attempt=attempt.number
             )
-            self._desk.flow.complete(tx, attempt.task_id, attempt.number, attempt.new)
+            self._desk.flow.complete(tx, attempt.task_id, attempt.number, commit)
             return tx.attempt(attempt.task_id, attempt.number)
 
         after = await self._desk.ledger.commit(write)
@@ -63,12 +60,15 @@ class Integrator:
 
     async def _integrate(self, attempt: Attempt) -> Attempt:
         """One try; the caller's loop comes back while the step stays `integration`."""
-        if await self.is_integrated(attempt):
-            return await self.record(attempt)
         project = await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
         tip = await trusted_tip(self._desk, project.integrated)
         if tip is None:
             return await self._desk.block(attempt, REWRITTEN)
+        # Asked of the very tip that is combined with and swapped: whatever an earlier life, or
+        # an engine that has lost the project, publishes later fails our swap.
+        done = await self._found_on(tip, attempt)
+        if done is not None:
+            return await self.record(attempt, done)
         task = await self._desk.task(attempt)
         assert attempt.commit is not None, "captured before it is integrated"
         message = commit_message(task, attempt.number)
@@ -84,13 +84,22 @@ class Integrator:
         return await self._publish(attempt, tip, combined)
 
     async def _publish(self, attempt: Attempt, tip: str, combined: Combined) -> Attempt:
-        intended = replace(attempt, expected=tip, new=combined.commit)
+        superseded = attempt.superseded if attempt.new is None else _with(attempt)
+        intended = replace(
+            attempt, expected=tip, new=combined.commit, superseded=superseded
+        )
         attempt = await self._desk.move(intended, "integration.intended")
         self._desk.reach(Point.INTEGRATE_INTENDED)
         swapped = await self._desk.workspaces.publish(tip, combined.commit)
         self._desk.reach(Point.INTEGRATE_ACTED)
         # Not swapped: somebody else moved the target. The next try begins at the new tip.
-        return await self.record(attempt) if swapped else attempt
+        return await self.record(attempt, combined.commit) if swapped else attempt
+
+    async def _found_on(self, tip: str, attempt: Attempt) -> str | None:
+        for commit in (attempt.new, *attempt.superseded):
+            if commit is not None and await self._desk.workspaces.contains(tip, commit):
+                return commit
+        return None
 
     async def _holds_on(
         self, task: Task, attempt: Attempt, tip: str, combined: Combined
@@ -128,3 +137,9 @@ class Integrator:
             guidance=conflict_text(task, conflict.paths),
         )
         return await self._desk.move(again, "attempt.conflicted")
+
+
+def _with(attempt: Attempt) -> tuple[str, ...]:
+    """Return all intents so far: any of them may be published yet, or have been."""
+    assert attempt.new is not None, "there is an intent"
+    return tuple(dict.fromkeys((*attempt.superseded, attempt.new)))

@@ -193,6 +193,7 @@ ATTEMPT: Final = table(
     text_or_none("tree"),
     text_or_none("expected"),
     text_or_none("new"),
+    text("superseded"),
     text_or_none("stop"),
     text("stop_reason"),
     text("stop_by"),

@@ -111,6 +111,7 @@ def _attempt() -> None:
         _text_or_none("tree"),
         _text_or_none("expected"),
         _text_or_none("new"),
+        _text("superseded"),
         _text_or_none("stop"),
         _text("stop_reason"),
         _text("stop_by"),
