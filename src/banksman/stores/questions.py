@@ -83,7 +83,7 @@ TASK_BREAKPOINTS: Final = "SELECT * FROM breakpoint_event WHERE task_id = :task_
 # Results belong to trees; a task's are those of the trees that its attempts captured.
 RESULTS: Final = """
 SELECT * FROM check_result
-WHERE project_id = :project_id
+WHERE project_id = (SELECT project_id FROM task WHERE id = :task_id)
     AND tree IN (SELECT tree FROM attempt WHERE task_id = :task_id)
 ORDER BY at, "check"
 """

@@ -181,12 +181,12 @@ class SqliteStore:
 
 def _set_up(connection: sqlite3.Connection, path: Path, synchronous: str) -> None:
     """Make a connection ready, and the database that it is on up to date."""
+    connection.execute(_SYNCHRONOUS[synchronous])
     if _is_old(connection, path):
         # Loaded only here: what migrates takes longer to load than most commands take.
         import_module("banksman.stores.migrating").migrate(connection, path)
     if connection.execute(_JOURNAL_MODE).fetchone() != ("wal",):
         connection.execute(_WAL)
-    connection.execute(_SYNCHRONOUS[synchronous])
     connection.execute(_FOREIGN_KEYS)
 
 

@@ -157,7 +157,7 @@ def _task_spec() -> None:
         _text("gate"),
         _text("extra"),
         sa.CheckConstraint("gate IN ('none', 'manual')", name="task_spec_gate_known"),
-        sa.CheckConstraint("key != ''", name="task_spec_key_there"),
+        sa.CheckConstraint("\"key\" != ''", name="task_spec_key_there"),
         sa.CheckConstraint(
             "kind IN ('feature', 'fix', 'refactor', 'test', 'docs', 'chore')",
             name="task_spec_kind_known",
