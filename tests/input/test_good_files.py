@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from banksman.config.generate import made_files
 from banksman.config.plan import load_plan
 from banksman.config.planned import Plan, PlannedTask
 from banksman.config.problems import Problems
@@ -24,6 +23,7 @@ from banksman.config.settings import Flags, load_settings
 from banksman.config.yaml_reading import read_yaml
 from banksman.core.task import DependencyPolicy, Gate, Instant, TaskKind, TaskSpec
 from tests.input.editors import an_editor_accepts
+from tools.model_pages import made_files
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "reference"
@@ -36,7 +36,7 @@ def examples(page: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize(("path", "text"), made_files().items(), ids=list(made_files()))
 def test_what_is_made_from_the_models_is_fresh(path: str, text: str) -> None:
-    assert (ROOT / path).read_text("utf-8") == text, "run `python -m banksman.config.generate`"
+    assert (ROOT / path).read_text("utf-8") == text, "run `python -m tools.model_pages`"
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

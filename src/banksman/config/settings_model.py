@@ -248,6 +248,11 @@ class PluginTable(BaseModel):
     type: Name = Field(description="Name of the plug-in.")
 
     @property
+    def table(self) -> dict[str, object]:
+        """The whole table, as it stands in the file."""
+        return {"type": self.type, **self.options}
+
+    @property
     def options(self) -> Mapping[str, object]:
         """The plug-in's own settings, as they stand in the file; it checks them itself."""
         return MappingProxyType(dict(self.model_extra or {}))

@@ -1,8 +1,12 @@
-"""The reference pages of plan and configuration, made from the models."""
+"""What is made from the models of plan and configuration: JSON Schemas and reference pages.
+
+`python -m tools.model_pages` writes them again; a test compares them with the models.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, get_args
 
 from pydantic import BaseModel
@@ -12,6 +16,7 @@ from banksman.config.fields import LIST_MAX, Listed, Said
 from banksman.config.json_lines import FILE_BYTES_MAX, LINE_BYTES_MAX
 from banksman.config.plan import YAML_BYTES_MAX
 from banksman.config.plan_model import TASKS_MAX, PlanHead, TaskEntry
+from banksman.config.schemas import SCHEMAS, made_text
 from banksman.config.settings import CONFIG_BYTES_MAX
 from banksman.config.settings_model import (
     PluginTable,
@@ -22,10 +27,12 @@ from banksman.config.settings_model import (
 from banksman.config.shapes import as_list
 from banksman.config.yaml_reading import DEPTH_MAX
 
+ROOT: Final = Path(__file__).parents[1]
+
 _PLAN: Final = """\
 # The plan
 
-<!-- Made by `python -m banksman.config.generate`; change the models instead. -->
+<!-- Made by `python -m tools.model_pages`; change the models instead. -->
 
 A plan names tasks and what they need of one another. It is read from `plan.yaml`:
 
@@ -87,7 +94,7 @@ may be {YAML_BYTES_MAX >> 20} MiB long, JSON Lines {FILE_BYTES_MAX >> 20} MiB, e
 _CONFIG: Final = """\
 # The configuration
 
-<!-- Made by `python -m banksman.config.generate`; change the models instead. -->
+<!-- Made by `python -m tools.model_pages`; change the models instead. -->
 
 `banksman.toml` lies in the top folder of the repository. All of it may be left out, but to run
 a plan it takes an agent:
@@ -133,6 +140,15 @@ everything else stays out of their sight.
 
 The file may be {CONFIG_BYTES_MAX >> 20} MiB long, with {DEPTH_MAX} levels.
 """
+
+
+def made_files() -> dict[str, str]:
+    """Return the text of each file by its path in the repository."""
+    schemas = {f"src/banksman/config/schemas/{name}": made_text(name) for name in SCHEMAS}
+    return schemas | {
+        "docs/reference/plan.md": plan_page(),
+        "docs/reference/configuration.md": configuration_page(),
+    }
 
 
 def plan_page() -> str:
@@ -199,3 +215,13 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, int | float):
         return f"`{default:g}`"
     return f"`{default}`" if default and as_list(default) is None else ""
+
+
+def main() -> None:
+    """Write them all."""
+    for path, text in made_files().items():
+        (ROOT / path).write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
