@@ -29,7 +29,7 @@ STARTER = (
 """Text for `python -I -S -c STARTER SOURCES SPOOL`; `-S` knows no installed packages."""
 
 INTERRUPT_S = 1.0
-"""How long the program alone is asked to end, by SIGINT: many end their own children well."""
+"""How long only the program is asked to end, by SIGINT: many end their own children well."""
 REQUEST_BYTES_MAX = 4096
 """Longest line on the control FIFO; what is up to PIPE_BUF does not mix with another."""
 
@@ -38,6 +38,7 @@ _DRAIN_CHUNKS_MAX = 64
 _HOLD_TRIES = 400
 _HOLD_ROUND_S = 0.005
 _ALONE_ROUND_S = 0.1
+_DESCRIPTORS_MAX = 1 << 20
 _LOOK_S = 3600.0
 
 
@@ -243,7 +244,8 @@ class Execution:
     def _letters(self, left: Iterable[int], spent_s: float) -> Iterator[tuple[int, int]]:
         """Yield who is to be told what by now."""
         if self._code is None and spent_s < INTERRUPT_S:
-            yield self._program, signal.SIGINT
+            # To its group, as Ctrl-C does: a shell ends only when what it waits for has.
+            yield -self._program, signal.SIGINT
             return
         number = signal.SIGTERM if spent_s < processes.GRACE_S else signal.SIGKILL
         yield from ((pid, number) for pid in left)
@@ -251,6 +253,9 @@ class Execution:
 
 def main(path: str) -> None:
     """Execute the spool at `path` if it has not had its execution."""
+    # Of what the engine itself was started with, nothing goes on to agents: whoever waits for
+    # the end of a pipe would wait for them.
+    os.closerange(3, _DESCRIPTORS_MAX)
     with os.fdopen(0, "rb", closefd=False) as text:
         spec = Specification(text.read())
     os.chdir("/")

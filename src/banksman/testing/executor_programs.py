@@ -25,6 +25,7 @@ lock = os.open("alive", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
 os.set_inheritable(lock, True)
 def linger():
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     sleeper = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(999)"]
     os.execve(sys.executable, sleeper, {})
 """

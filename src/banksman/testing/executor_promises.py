@@ -25,11 +25,11 @@ class ProgramPromises(ABC):
 
     @abstractmethod
     def kill_runner(self, root: Path, spool: str) -> None:
-        """Kill what runs this spool, so that the tree is left behind; returns when it is dead."""
+        """Kill what runs this spool, but not its tree; returns when it is dead."""
 
     @abstractmethod
     def start_and_die(self, root: Path, spool: str, spec: ProcessSpec) -> None:
-        """Start the spool from another process; kill that one once the program said `ready`."""
+        """Start the spool from another process; kill that once the program said `ready`."""
 
     @pytest.fixture
     def place(self, tmp_path: Path) -> Path:

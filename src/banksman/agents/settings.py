@@ -1,0 +1,110 @@
+"""Settings of agents, checked by their models; every error names its key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from banksman.exceptions import InputException
+
+Model = TypeVar("Model", bound=BaseModel)
+
+VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class CommandSettings(BaseModel):
+    """Settings of `command`: any program, or a line for the shell, as an agent.
+
+    Attributes:
+        command: Program and arguments, which no shell reads. `{prompt_file}`, `{workspace}`,
+            `{key}` and `{title}` are replaced, anywhere in an argument.
+        shell: Instead, a line for `/bin/sh`; nothing is replaced in it, it has the variables.
+        prompt: `stdin`, or `file` or `none` for an empty standard input; the file with the
+            prompt and its variable are there in each case.
+        env: Variables to set.
+        pass_env: Variables to pass on from the engine's own environment.
+        ok_codes: Exit codes of an agent that has no error to report.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: tuple[StrictStr, ...] = ()
+    shell: StrictStr = ""
+    prompt: Literal["stdin", "file", "none"] = "stdin"
+    env: Mapping[VariableName, StrictStr] = Field(default_factory=dict[str, str])
+    pass_env: tuple[VariableName, ...] = ()
+    ok_codes: tuple[StrictInt, ...] = (0,)
+
+    @model_validator(mode="after")
+    def _names_one_program(self) -> CommandSettings:
+        if bool(self.command) == bool(self.shell.strip()):
+            message = "give either command = [program, argument, …] or shell = a line"
+            raise ValueError(message)
+        return self
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """Program and arguments as they stand."""
+        return self.command or ("/bin/sh", "-c", self.shell)
+
+
+class ScriptedSettings(BaseModel):
+    """Settings of `scripted`: plays recorded edits instead of thinking.
+
+    Attributes:
+        scripts: Folder with a `<key>.yaml` for each task, from the root of the project.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scripts: StrictStr = Field(min_length=1)
+
+
+def read_settings(model: type[Model], table: Mapping[str, object], kind: str) -> Model:
+    """Return the settings in a table.
+
+    Raises:
+        InputException: A key is unknown, missing or not usable; the message names all of them.
+    """
+    try:
+        return model.model_validate(dict(table))
+    except ValidationError as error:
+        problems = "; ".join(sentences(error, model))
+        raise InputException(
+            message=f"the settings of an agent of type {kind!r} are not usable: {problems}"
+        ) from error
+
+
+def sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    """Yield what is wrong, each with its key."""
+    for problem in error.errors(include_url=False):
+        yield sentence(problem, [str(part) for part in problem["loc"]], model)
+
+
+def sentence(problem: ErrorDetails, path: Sequence[str], model: type[BaseModel]) -> str:
+    """Return what is wrong at a path, the last part of which belongs to this model."""
+    place = ".".join(path)
+    told = problem["msg"]
+    match problem["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(path[-1], model.model_fields, n=1)
+            known = f"known: {', '.join(model.model_fields)}"
+            return f"{place!r} is not known ({f'did you mean {near[0]!r}?' if near else known})"
+        case "missing":
+            return f"{place!r} is missing"
+        case "value_error":
+            return told.removeprefix("Value error, ")
+        case _:
+            return f"{f'{place!r}: ' if place else ''}{told[:1].lower()}{told[1:]}"

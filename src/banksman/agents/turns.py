@@ -1,0 +1,124 @@
+"""Turns of an agent that is one program for each turn.
+
+The spool of the executor is the only memory: what a turn is, how it ends and what it printed is
+found again by any later engine from the brief alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from banksman.core.outcome import (
+    Answered,
+    Exited,
+    Lost,
+    Outcome,
+    RateLimited,
+    Stalled,
+    Stopped,
+    TimedOut,
+    Usage,
+)
+from banksman.ports import AgentHost, Brief, ProcessEnd, ProcessSpec
+
+RATE_LIMITED: Final = 75
+"""Exit code by which a program says "try again later" (EX_TEMPFAIL of sysexits.h)."""
+TEXT_CHARS_MAX: Final = 64_000
+"""What is kept of the output in an outcome, from its end."""
+
+
+class Turns:
+    """Starts, finds, stops and forgets the turns of an agent."""
+
+    def __init__(self, host: AgentHost, *, ok_codes: tuple[int, ...] = (0,)) -> None:
+        """Turns exit with one of `ok_codes` if they have no error to report."""
+        self._executor = host.executor
+        self._scratch = host.scratch.absolute()
+        self._ok_codes = ok_codes
+
+    def prompt_file(self, brief: Brief) -> Path:
+        """Return where the prompt of a turn lies: outside of every workspace, and private."""
+        return self._file(brief.spool)
+
+    def variables(self, brief: Brief) -> Mapping[str, str]:
+        """Return the variables that tell a program about its turn."""
+        return {
+            **brief.env,
+            "BANKSMAN_PROMPT_FILE": str(self.prompt_file(brief)),
+            "BANKSMAN_WORKSPACE": str(brief.workspace),
+            "BANKSMAN_TASK_KEY": brief.task.spec.key,
+            "BANKSMAN_TASK_TITLE": brief.task.spec.title,
+            "BANKSMAN_ATTEMPT": str(brief.attempt),
+            "BANKSMAN_TURN": str(brief.turn),
+        }
+
+    async def run(
+        self, brief: Brief, argv: tuple[str, ...], *, env: Mapping[str, str], stdin: bytes
+    ) -> Outcome:
+        """Run a program as this turn, with `env` and the variables of the turn."""
+        self._write_prompt(brief)
+        spec = ProcessSpec(
+            argv=argv,
+            cwd=brief.workspace,
+            env={**env, **self.variables(brief)},
+            stdin=stdin,
+            timeout_s=brief.timeout_s,
+            silence_s=brief.silence_s,
+            marker=brief.execution,
+        )
+        await self._executor.start(brief.spool, spec)
+        return self._outcome(brief, await self._executor.wait(brief.spool))
+
+    async def attach(self, brief: Brief) -> Outcome:
+        """Return how the turn ends; `Lost` if it never started, and then it never will."""
+        await self._executor.attach(brief.spool)
+        return self._outcome(brief, await self._executor.wait(brief.spool))
+
+    async def stop(self, spool: str, why: str) -> None:
+        """End the turn."""
+        await self._executor.stop(spool, why)
+
+    def forget(self, spool: str) -> None:
+        """Remove what is kept of the turn."""
+        self._executor.discard(spool)
+        self._file(spool).unlink(missing_ok=True)
+
+    def _file(self, spool: str) -> Path:
+        return self._scratch / f"{spool}.md"
+
+    def _write_prompt(self, brief: Brief) -> None:
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(self.prompt_file(brief), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(brief.prompt.encode(errors="replace"))
+
+    def _outcome(self, brief: Brief, end: ProcessEnd) -> Outcome:
+        text = _text(end)
+        usage = Usage(duration_ms=end.duration_ms)
+        match end.how:
+            case "exited" if end.code is not None:
+                return self._exited(end.code, text, usage)
+            case "timeout":
+                return TimedOut(text=text, usage=usage, after_s=brief.timeout_s)
+            case "silence":
+                return Stalled(text=text, usage=usage, silent_s=brief.silence_s or 0.0)
+            case "stopped":
+                return Stopped(text=text, usage=usage, why=end.why)
+            case _:
+                return Lost(text=text, usage=usage)
+
+    def _exited(self, code: int, text: str, usage: Usage) -> Outcome:
+        if code in self._ok_codes:
+            return Answered(text=text, usage=usage)
+        if code == RATE_LIMITED:
+            return RateLimited(text=text, usage=usage)
+        return Exited(text=text, usage=usage, code=code)
+
+
+def _text(end: ProcessEnd) -> str:
+    said = end.output.decode(errors="replace")[-TEXT_CHARS_MAX:]
+    # Why a program could not be started, nobody else has said.
+    return f"{said}\n{end.why}".strip() if end.how == "exited" and end.why else said
