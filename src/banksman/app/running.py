@@ -1,0 +1,259 @@
+"""The composition root: the adapters for a repository, the engine over them, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from banksman.app.clock import SystemClock
+from banksman.app.reads import Place, find_place
+from banksman.checks import checks_from
+from banksman.config.plan import load_plan
+from banksman.config.settings import Flags, Settings, load_settings
+from banksman.core.plan import PlanItem
+from banksman.core.records import Project
+from banksman.exceptions import InputException
+from banksman.executors.local import LocalExecutor
+from banksman.orchestration.agent_step import TimeLimits
+from banksman.orchestration.assembly import Assembly, Manner, Ports
+from banksman.orchestration.engine import RunEnd, RunRules
+from banksman.orchestration.plan_import import Imported
+from banksman.orchestration.protocol import Reach, pass_by
+from banksman.plugins import make_agent
+from banksman.ports import Agent, AgentHost, Check
+from banksman.state.state_manager import StateManager
+from banksman.stores.ownership import FileOwnership
+from banksman.stores.sqlite import SqliteStore
+from banksman.workspaces.git import Git
+from banksman.workspaces.git_workspaces import GitWorkspaces
+from banksman.workspaces.outfit import WorkspaceSettings
+from banksman.workspaces.repository import Repository, inspect
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What somebody wants to run.
+
+    Attributes:
+        start: A folder in the repository.
+        environ: The environment.
+        plan: The plan, instead of the configured one.
+        config: The configuration, instead of `banksman.toml`.
+        parallel: Attempts at once, instead of the configured number.
+        wait: Go on while only a person can move the plan.
+        prune: Cancel tasks that the plan no longer names.
+        base: The user's branch to start from, when a project is first run.
+        reach: Called at each point of the protocol; for tests.
+    """
+
+    start: Path
+    environ: Mapping[str, str]
+    plan: Path | None = None
+    config: Path | None = None
+    parallel: int | None = None
+    wait: bool = True
+    prune: bool = False
+    base: str | None = None
+    reach: Reach = pass_by
+
+
+class PlanRun:
+    """A project that this process owns, its plan imported.
+
+    Attributes:
+        imported: What reading the plan did.
+        state_dir: The folder of the state.
+    """
+
+    def __init__(self, assembly: Assembly, imported: Imported, state_dir: Path) -> None:
+        self._engine = assembly.engine
+        self.imported = imported
+        self.state_dir = state_dir
+
+    async def run(self) -> RunEnd:
+        """Run the plan until nothing can move it any more; return why it is over."""
+        return await self._engine.run()
+
+    def drain(self) -> None:
+        """Claim nothing more; the run ends when the attempts that work have ended."""
+        self._engine.drain()
+
+    def stop(self) -> None:
+        """Stop the attempts that work, saving what they have done; then end."""
+        self._engine.stop()
+
+
+@asynccontextmanager
+async def plan_run(request: RunRequest) -> AsyncGenerator[PlanRun]:
+    """Own the project of a repository and import its plan.
+
+    Raises:
+        InputException: Repository, configuration or plan are not usable; nothing was changed.
+        OwnershipException: Another engine owns the project.
+    """
+    place = find_place(request.start, request.environ)
+    flags = Flags(config=request.config, plan=request.plan, parallel=request.parallel)
+    settings = load_settings(place.work_tree, flags, request.environ)
+    items = _plan(settings)
+    async with _owned(place, settings, request) as assembly:
+        imported = assembly.import_plan(items, prune=request.prune)
+        yield PlanRun(assembly, imported, place.state_dir)
+
+
+def serve_once(start: Path, environ: Mapping[str, str]) -> None:
+    """Apply the commands that wait in the inbox, with no engine running.
+
+    Raises:
+        OwnershipException: An engine runs, and will apply them itself.
+    """
+    place = find_place(start, environ)
+    settings = load_settings(place.work_tree, Flags(), environ)
+    asyncio.run(_serve(place, settings, RunRequest(start=start, environ=environ)))
+
+
+async def _serve(place: Place, settings: Settings, request: RunRequest) -> None:
+    async with _owned(place, settings, request) as assembly:
+        await assembly.engine.serve_once()
+
+
+def _plan(settings: Settings) -> list[PlanItem]:
+    plan = load_plan(
+        settings.plan, agents=frozenset(settings.agents), checks=frozenset(_checks(settings))
+    )
+    if any(not task.spec.agent for task in plan.tasks):
+        settings.require_agent()
+    return [PlanItem(spec=task.spec, needs=task.needs) for task in plan.tasks]
+
+
+@asynccontextmanager
+async def _owned(
+    place: Place, settings: Settings, request: RunRequest
+) -> AsyncGenerator[Assembly]:
+    """Hold the project's lock and its store around an engine."""
+    ownership = FileOwnership(place.lock)
+    ownership.acquire()
+    try:
+        with closing(SqliteStore.open(place.database)) as store:
+            yield await _assembled(place, settings, request, store=store)
+    finally:
+        ownership.release()
+
+
+async def _assembled(
+    place: Place, settings: Settings, request: RunRequest, *, store: SqliteStore
+) -> Assembly:
+    clock = SystemClock()
+    git = Git(settings.environment)
+    known = _known_project(store)
+    base = _base(known, request.base or settings.project.base)
+    target = settings.project.target
+    repository = await inspect(place.work_tree, git, base=base, target=target)
+    project = known or _new_project(store, settings, repository)
+    executor = LocalExecutor(place.state_dir / "spool", clock)
+    ports = Ports(
+        store=store,
+        clock=clock,
+        chance=random.Random() if settings.run.jitter else None,  # noqa: S311 - delays, no secrets
+        agents=_agents(place, settings, request, executor=executor),
+        workspaces=GitWorkspaces(
+            repository,
+            git=git,
+            root=_root(settings, repository),
+            state=place.state_dir,
+            executor=executor,
+            settings=_workspace_settings(settings),
+        ),
+        checks=_made_checks(place, settings, executor),
+    )
+    manner = Manner(
+        default_agent=settings.default_agent or "",
+        rules=RunRules(parallel=settings.run.parallel, wait=request.wait),
+        limits=TimeLimits(
+            attempt_s=settings.run.attempt_timeout_s, silence_s=settings.run.silence_timeout_s
+        ),
+        reach=request.reach,
+    )
+    return Assembly(ports, project.id, manner)
+
+
+def _known_project(store: SqliteStore) -> Project | None:
+    with store.transaction() as tx:
+        return next(iter(tx.projects()), None)
+
+
+def _base(known: Project | None, wanted: str | None) -> str | None:
+    """Return the branch that the target starts from, which is fixed by the first run."""
+    if known is None:
+        return wanted
+    if wanted not in {None, known.base}:
+        raise InputException(
+            message=f"this project was begun on the branch {known.base!r}, not {wanted!r}.",
+            hint="Leave --base and [project] base out, or begin another clone for that branch.",
+        )
+    return known.base
+
+
+def _new_project(store: SqliteStore, settings: Settings, repository: Repository) -> Project:
+    name = settings.project.name or repository.name
+    state = StateManager(store, SystemClock())
+    return state.create_project(name, base=repository.base, target=repository.target)
+
+
+def _root(settings: Settings, repository: Repository) -> Path:
+    """Return the folder for worktrees: outside the repository, one of its own."""
+    home = settings.workspaces_root or settings.state_home / "banksman"
+    return home / repository.folder
+
+
+def _workspace_settings(settings: Settings) -> WorkspaceSettings:
+    return WorkspaceSettings(
+        copy=settings.workspaces.copied,
+        link=settings.workspaces.linked,
+        ports=settings.workspaces.ports,
+        setup=settings.workspaces.setup,
+        setup_timeout_s=settings.workspaces.setup_timeout_s,
+        style=settings.project.style.value,
+    )
+
+
+def _agents(
+    place: Place, settings: Settings, request: RunRequest, *, executor: LocalExecutor
+) -> dict[str, Agent]:
+    host = AgentHost(
+        executor=executor,
+        environment=settings.environment,
+        variables=request.environ,
+        root=settings.file.parent if settings.file else place.work_tree,
+        scratch=place.state_dir / "scratch",
+    )
+    agents: dict[str, Agent] = {}
+    for name, plugin in settings.agents.items():
+        try:
+            agents[name] = make_agent(plugin.type, plugin.options, host)
+        except InputException as error:
+            where = settings.place("agents", name)
+            message = f"{where}: agent {name!r}: {error.message}"
+            raise InputException(message=message, hint=error.hint) from error
+    return agents
+
+
+def _checks(settings: Settings) -> dict[str, Mapping[str, object]]:
+    """Return the settings of the checks; that changed files parse is always asked."""
+    tables = {name: plugin.table for name, plugin in settings.checks.items()}
+    asked = any(table["type"] == "syntax" for table in tables.values())
+    return tables if asked else {"syntax": {"type": "syntax"}, **tables}
+
+
+def _made_checks(
+    place: Place, settings: Settings, executor: LocalExecutor
+) -> tuple[Check, ...]:
+    return checks_from(
+        _checks(settings),
+        executor=executor,
+        artefacts=place.state_dir / "artefacts",
+        environment=settings.environment,
+    )
