@@ -1,0 +1,88 @@
+"""What every command is told: where it is called, and how it shall answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from banksman.app.reads import Place, find_place
+
+PROGRAM: Final = "banksman"
+COMPLETION_VARIABLE: Final = "_BANKSMAN_COMPLETE"
+"""Set by the completion scripts: then a command answers how its line could go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Here:
+    """Where a command is called.
+
+    Attributes:
+        start: The folder that it is about, or one below it.
+        environ: The environment.
+        config: The configuration file that was named, if one was.
+        debug: Show the traceback of an error.
+    """
+
+    start: Path
+    environ: Mapping[str, str]
+    config: Path | None = None
+    debug: bool = False
+
+    def path(self, path: Path) -> Path:
+        """Return a path that a person gave, as seen from where the command is called."""
+        return self.start / path
+
+    def place(self) -> Place:
+        """Return where the repository is (`RepositoryException`)."""
+        return find_place(self.start, self.environ)
+
+
+class JsonOption(click.Option):
+    """The option `--json`; it knows the shape of what it makes a command print.
+
+    Attributes:
+        shape: The dataclass, documented, that is printed.
+        many: Whether a list of them is printed.
+        lines: Whether they are printed one on each line, as they come.
+    """
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - handed on to click as they are
+        shape: type,
+        many: bool = False,
+        lines: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - handed on to click as they are
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.shape = shape
+        self.many = many
+        self.lines = lines
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help text: example commands, each on its line as it stands."""
+    # Click wraps what does not begin so.
+    return "\n  ".join(("\b\nExamples:", *lines))
+
+
+def json_option(shape: type, *, many: bool = False, lines: bool = False) -> Callable[[F], F]:
+    """Return the decorator that gives a command `--json`, as the argument `as_json`."""
+    said = "Print one JSON object on each line." if lines else "Print JSON."
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        cls=JsonOption,
+        shape=shape,
+        many=many,
+        lines=lines,
+        help=said,
+    )

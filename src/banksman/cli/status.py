@@ -1,0 +1,75 @@
+"""`banksman status`: where the project stands."""
+
+from __future__ import annotations
+
+import click
+
+from banksman.app.reads import engine_lives, now, open_project
+from banksman.cli.answers import StatusAnswer
+from banksman.cli.here import Here, examples, json_option
+from banksman.cli.tables import on_terminal, print_json, print_rows, state_colour
+from banksman.cli.text import clean
+from banksman.cli.views import doing, question_of, totals_of
+
+_HEADER = ("TASK", "STATE", "ATTEMPT", "NOW", "TITLE")
+
+
+@click.command(
+    epilog=examples(
+        "banksman status",
+        "banksman status --json | jq .counts",
+        """banksman status | awk -F'\\t' '$2 == "failed" { print $1 }'""",
+    )
+)
+@json_option(StatusAnswer)
+@click.pass_obj
+def status(here: Here, *, as_json: bool) -> None:
+    """Show where the project stands: its tasks, and what waits for you."""
+    answer = _read(here)
+    if as_json:
+        print_json(answer)
+        return
+    if on_terminal():
+        _print_head(answer)
+    at = now()
+    rows = (
+        (task.key, task.status.value, task.attempt or "", doing(task, at), task.title)
+        for task in answer.tasks
+    )
+    print_rows(_HEADER, rows, colour=state_colour(1))
+    if on_terminal():
+        _print_questions(answer)
+
+
+def _read(here: Here) -> StatusAnswer:
+    place = here.place()
+    with open_project(place) as (reader, project):
+        view = reader.status(project.id)
+        return StatusAnswer(
+            project=view.project,
+            engine=engine_lives(place),
+            revision=view.revision,
+            counts=view.counts,
+            tasks=view.tasks,
+            breakpoints=reader.breakpoints(project.id),
+            commands=view.commands,
+        )
+
+
+def _print_head(answer: StatusAnswer) -> None:
+    project = answer.project
+    engine = "an engine runs it" if answer.engine else "no engine runs it"
+    paused = ", paused: `banksman resume` goes on" if project.paused else ""
+    click.echo(clean(f"{project.name}: {project.base} → {project.target}, {engine}{paused}"))
+    waiting = f"; {answer.commands} commands wait for an engine" if answer.commands else ""
+    click.echo(f"{len(answer.tasks)} tasks: {totals_of(answer.counts).words()}{waiting}\n")
+
+
+def _print_questions(answer: StatusAnswer) -> None:
+    keys = {task.id: task.key for task in answer.tasks}
+    for event in answer.breakpoints:
+        question = question_of(event, keys)
+        head = f"Breakpoint {question.id} ({question.type}) stops {question.key}:"
+        click.echo(f"\n{click.style(clean(head), bold=True)} {clean(question.message)}")
+        for command in question.commands:
+            click.echo(f"  {command}")

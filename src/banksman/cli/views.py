@@ -1,0 +1,228 @@
+"""What people are shown of a project's state, as values: pure functions from rows to words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from banksman.core.breakpoints import Left, sensible
+from banksman.core.records import BreakpointEvent
+from banksman.core.task import Instant, TaskId, TaskStatus
+from banksman.stores.views import StatusView, TaskView
+
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86_400
+
+_STEPS: Final = {
+    "agent": "agent",
+    "capture": "reading what changed",
+    "checks": "checks",
+    "integration": "integration",
+}
+_STOPS: Final = {
+    "cancel": "being cancelled",
+    "block": "being stopped",
+    "shutdown": "being stopped",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptLine:
+    """One attempt that is under way.
+
+    Attributes:
+        key: The task's key.
+        attempt: The attempt's number.
+        turn: The turn's number, 0 before the first.
+        step: Where it is.
+        elapsed_s: Since when, in seconds.
+        waits_for: What it waits for.
+    """
+
+    key: str
+    attempt: int
+    turn: int
+    step: str
+    elapsed_s: int
+    waits_for: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Number of tasks by what they mean to a person; `waiting` for a dependency or a timer."""
+
+    done: int = 0
+    running: int = 0
+    ready: int = 0
+    waiting: int = 0
+    blocked: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+    def words(self) -> str:
+        """Return them as one line; what nobody expects is left out while there is none."""
+        always = ("done", "running", "ready", "waiting")
+        shown = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return ", ".join(
+            f"{count} {name}" for name, count in shown.items() if count or name in always
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A breakpoint that waits for a person.
+
+    Attributes:
+        id: Its number.
+        key: The key of the task that it is about.
+        type: Its type.
+        message: Why it fired.
+        commands: The commands that resolve it.
+    """
+
+    id: int
+    key: str
+    type: str
+    message: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delay:
+    """A task that will be tried again: its key, and in how many seconds."""
+
+    key: str
+    in_s: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """All that a look at a run shows."""
+
+    attempts: tuple[AttemptLine, ...]
+    delays: tuple[Delay, ...]
+    totals: Totals
+    questions: tuple[Question, ...]
+    paused: bool
+
+
+def progress_of(
+    status: StatusView, breakpoints: Iterable[BreakpointEvent], now: Instant
+) -> Progress:
+    """Return what a look at a project shows at a moment."""
+    keys = {task.id: task.key for task in status.tasks}
+    return Progress(
+        attempts=tuple(
+            _attempt(task, now) for task in status.tasks if task.status is TaskStatus.RUNNING
+        ),
+        delays=tuple(
+            Delay(key=task.key, in_s=_seconds(task.not_before - now), reason=task.reason)
+            for task in status.tasks
+            if task.not_before is not None
+        ),
+        totals=totals_of(status.counts),
+        questions=tuple(question_of(event, keys) for event in breakpoints),
+        paused=status.project.paused,
+    )
+
+
+def totals_of(counts: Mapping[TaskStatus, int]) -> Totals:
+    """Return the totals of the counts by state."""
+    return Totals(
+        done=counts[TaskStatus.COMPLETED],
+        running=counts[TaskStatus.RUNNING],
+        ready=counts[TaskStatus.READY],
+        waiting=counts[TaskStatus.PENDING] + counts[TaskStatus.RETRYING],
+        blocked=counts[TaskStatus.BLOCKED],
+        failed=counts[TaskStatus.FAILED],
+        cancelled=counts[TaskStatus.CANCELLED],
+    )
+
+
+def question_of(
+    event: BreakpointEvent, keys: Mapping[TaskId, str], left: Left | None = None
+) -> Question:
+    """Return a breakpoint as a question.
+
+    Args:
+        event: The breakpoint.
+        keys: Keys of tasks by number.
+        left: What the stopped attempt has left, if that is known: some answers need it.
+    """
+    unknown = Left.CAPTURE if event.attempt else Left.NOTHING
+    answers = sensible(event.type, unknown if left is None else left)
+    return Question(
+        id=event.id,
+        key=keys.get(event.task_id, str(event.task_id)),
+        type=event.type.value,
+        message=event.message,
+        commands=tuple(f"banksman resolve {event.id} {answer}" for answer in answers),
+    )
+
+
+def doing(task: TaskView, now: Instant) -> str:
+    """Return what a task does, or why it does nothing, in a few words."""
+    match task.status:
+        case TaskStatus.RUNNING:
+            line = _attempt(task, now)
+            turn = f", turn {line.turn}" if line.turn else ""
+            return f"{line.waits_for}{turn}, {span(line.elapsed_s)}"
+        case TaskStatus.RETRYING if task.not_before is not None:
+            when = span(_seconds(task.not_before - now))
+            return f"again in {when}{': ' if task.reason else ''}{task.reason}"
+        case TaskStatus.BLOCKED if task.breakpoints:
+            numbers = ", ".join(map(str, task.breakpoints))
+            return f"breakpoint {numbers}{': ' if task.reason else ''}{task.reason}"
+        case _:
+            return task.reason
+
+
+def span(seconds: int) -> str:
+    """Return a span of time as people write it.
+
+    Examples:
+        >>> span(7), span(130), span(7260), span(200_000)
+        ('7s', '2m10s', '2h01m', '2d07h')
+    """
+    if seconds < _MINUTE_S:
+        return f"{seconds}s"
+    if seconds < _HOUR_S:
+        return f"{seconds // _MINUTE_S}m{seconds % _MINUTE_S:02}s"
+    if seconds < _DAY_S:
+        return f"{seconds // _HOUR_S}h{seconds % _HOUR_S // _MINUTE_S:02}m"
+    return f"{seconds // _DAY_S}d{seconds % _DAY_S // _HOUR_S:02}h"
+
+
+def moment(at: Instant) -> str:
+    """Return a point in time in UTC, to the second.
+
+    Examples:
+        >>> moment(Instant(1_700_000_000_999))
+        '2023-11-14T22:13:20Z'
+    """
+    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _attempt(task: TaskView, now: Instant) -> AttemptLine:
+    step = task.step or "agent"
+    waits_for = _STOPS[task.stop] if task.stop else _STEPS.get(step, step)
+    if waits_for == "agent" and task.agent:
+        waits_for = f"agent {task.agent}"
+    started = now if task.started_at is None else task.started_at
+    return AttemptLine(
+        key=task.key,
+        attempt=task.attempt,
+        turn=task.turns,
+        step=step,
+        elapsed_s=_seconds(now - started),
+        waits_for=waits_for,
+    )
+
+
+def _seconds(span_ms: int) -> int:
+    # The time of day may jump back: nothing has taken less than no time.
+    return max(0, span_ms // 1000)

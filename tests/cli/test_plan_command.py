@@ -1,0 +1,91 @@
+"""`banksman plan` checks, shows and draws without running anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.shell import Shell
+
+PLAN = """\
+version: 1
+tasks:
+  - key: parser
+    title: Read dates "with" a \\ zone
+  - key: end
+    title: Describe it
+    needs: [parser]
+    priority: 8
+    estimate: 90m
+  - key: release
+    title: Release
+    needs: [parser, end]
+"""
+
+
+@pytest.fixture
+def planned(shell: Shell) -> Shell:
+    (shell.folder / "plan.yaml").write_text(PLAN)
+    return shell
+
+
+def test_lint_counts_the_tasks_of_a_good_plan(planned: Shell) -> None:
+    said = planned.banksman("plan", "lint")
+    assert (said.code, said.out) == (0, "plan.yaml: 3 tasks, no problems.\n")
+
+
+def test_lint_tells_each_problem_with_its_line(planned: Shell) -> None:
+    (planned.folder / "plan.yaml").write_text(PLAN.replace("[parser, end]", "[parsr, end]"))
+    said = planned.banksman("plan", "lint")
+    assert (said.code, said.out) == (2, "")
+    assert "plan.yaml:12" in said.err
+    assert 'did you mean "parser"?' in said.err
+
+
+def test_lint_as_json_has_the_problems_and_the_exit_code(planned: Shell) -> None:
+    good = planned.banksman("plan", "lint", "--json")
+    assert good.code == 0
+    assert good.json == {"plan": "plan.yaml", "tasks": 3, "problems": []}
+    (planned.folder / "plan.yaml").write_text(PLAN.replace("version: 1", "version: 2"))
+    bad = planned.banksman("plan", "lint", "--json")
+    assert bad.code == 2
+    assert bad.json["tasks"] == 0
+    assert len(bad.json["problems"]) == 1
+
+
+def test_without_a_plan_one_sentence_names_init(shell: Shell) -> None:
+    said = shell.banksman("plan", "lint")
+    assert said.code == 2
+    assert "plan.yaml: there is no such file; write one with `banksman init`" in said.err
+
+
+def test_another_plan_can_be_named_from_the_folder_that_is_named(planned: Shell) -> None:
+    (planned.folder / "plan.yaml").rename(planned.folder / "other.yaml")
+    said = planned.banksman(
+        "-C", "demo", "plan", "show", "other.yaml", cwd=planned.folder.parent
+    )
+    assert said.code == 0
+    assert said.rows[1] == ["end", "8", "90", "feature", "parser", "Describe it"]
+
+
+def test_graph_shows_levels(planned: Shell) -> None:
+    said = planned.banksman("plan", "graph")
+    assert said.rows == [
+        ["1", "parser", ""],
+        ["2", "end", "← parser"],
+        ["3", "release", "← parser, end"],
+    ]
+    as_json = planned.banksman("plan", "graph", "--json").json
+    assert as_json["levels"] == [["parser"], ["end"], ["release"]]
+    assert as_json["edges"]["release"] == ["parser", "end"]
+
+
+def test_graph_speaks_dot(planned: Shell) -> None:
+    said = planned.banksman("plan", "graph", "--dot")
+    assert '"parser" [label="parser: Read dates \\"with\\" a \\\\ zone"];' in said.out
+    assert '"parser" -> "end";' in said.out
+
+
+def test_graph_speaks_mermaid(planned: Shell) -> None:
+    said = planned.banksman("plan", "graph", "--mermaid")
+    assert 't1["parser: Read dates #34;with#34; a \\ zone"]' in said.out
+    assert "t1 --> t2" in said.out
