@@ -284,3 +284,14 @@ def test_answers_about_other_tasks_are_not_joined(scene: Scene) -> None:
         events = [scene.trigger(tx, scene.stopped(tx, task)) for task in (one, other)]
         scene.resolve(tx, events[0], R.CANCEL)
         assert not scene.resolve(tx, events[1], R.ACCEPT).cancels
+
+
+def test_answers_are_joined_though_the_clock_went_back_between_them(scene: Scene) -> None:
+    task = scene.task()
+    with scene.state.transaction() as tx:
+        task = scene.stopped(tx, task)
+        doubtful = scene.trigger(tx, task)
+        protected = scene.trigger(tx, task, B.PROTECTED_PATH)
+        scene.clock.jump(-4.0)
+        scene.resolve(tx, protected, R.RETRY)
+        assert scene.resolve(tx, doubtful, R.ACCEPT).entry is EntryStep.AGENT
