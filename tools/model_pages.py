@@ -114,10 +114,19 @@ ports = ["PORT"]
 [agents.claude]
 type = "command"
 command = ["claude", "-p", "--permission-mode", "acceptEdits"]
+pass_env = ["ANTHROPIC_API_KEY"]
 
 [checks.syntax]
 type = "syntax"
+
+[checks.tests]
+type = "tests"
+command = ["npx", "vitest", "run", "--reporter=junit", "--outputFile={junit}"]
 ```
+
+An agent of the type `command` is any program that reads its task from standard input and
+changes files in the folder where it is started. A check of the type `tests` runs your own
+runner, which writes JUnit XML to the path that `{junit}` stands for.
 
 A flag counts more than the environment, and that more than the file.
 """

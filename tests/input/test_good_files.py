@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -84,8 +85,26 @@ def test_the_example_configuration_of_the_manual_is_read(tmp_path: Path) -> None
     assert read.run.parallel == 4
     assert read.workspaces.setup == (("npm", "ci"),)
     assert read.agents["claude"].type == "command"
-    assert list(read.agents["claude"].options) == ["command"]
+    assert list(read.agents["claude"].options) == ["command", "pass_env"]
     assert an_editor_accepts("banksman.toml", tomllib.loads(text))
+
+
+def test_five_thousand_tasks_are_read_in_seconds(tmp_path: Path) -> None:
+    tasks = [
+        {
+            "key": f"task-{number}",
+            "title": f"Title {number}",
+            "instructions": "One line of many.\n" * 10,
+            "needs": [f"task-{number - 1}"] if number else [],
+            "touches": ["src/**"],
+        }
+        for number in range(5000)
+    ]
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.dump({"version": 1, "tasks": tasks}, Dumper=yaml.CSafeDumper))
+    begun = time.process_time()
+    assert len(load_plan(path).tasks) == 5000
+    assert time.process_time() - begun < 5
 
 
 # --- what is written is read the same -------------------------------------------------------
@@ -180,7 +199,7 @@ def as_lines(plan: Plan) -> str:
 
 
 @pytest.mark.parametrize(("name", "dump"), [("p.yaml", as_yaml), ("p.jsonl", as_lines)])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(plan=plans())
 def test_a_plan_that_is_written_and_read_is_the_same(
     name: str, dump: Callable[[Plan], str], plan: Plan, tmp_path_factory: pytest.TempPathFactory

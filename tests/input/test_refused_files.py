@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from banksman.config.json_lines import json_lines
 from banksman.config.plan import YAML_BYTES_MAX, load_plan
-from banksman.config.problems import PROBLEMS_MAX
+from banksman.config.problems import PROBLEMS_MAX, Problems
 from banksman.config.settings import Flags, load_settings
 from banksman.exceptions import PlanException
 
@@ -125,3 +126,42 @@ def test_a_list_of_tasks_longer_than_the_limit_is_refused(tmp_path: Path) -> Non
     assert told(path, "plan.jsonl") == (
         "plan.jsonl:100001: the plan has more than 100,000 tasks, which is the limit.",
     )
+
+
+def test_lines_longer_than_the_limit_in_sum_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.jsonl"
+    path.write_text('{"key": "a", "title": "A"}\n' + "\n" * (1 << 20))
+    problems = Problems("plan.jsonl")
+    with pytest.raises(PlanException, match="the file is larger than 1 MiB"):
+        list(json_lines(path, problems, missing="", bytes_max=1 << 20))
+
+
+TOO_MUCH = {
+    "items of a list": (
+        "x: [" + "1," * 100_001 + "]",
+        "plan.yaml:1:200005: more than 100,000 items stand in one list.",
+    ),
+    "keys in one place": (
+        "x: {" + ", ".join(f"k{number}: 1" for number in range(10_000, 20_001)) + "}",
+        "plan.yaml:1:110005: more than 10,000 keys stand in one place.",
+    ),
+    "needs": (
+        "version: 1\ntasks:\n  - {key: a, title: A, needs: [" + "b," * 10_001 + "]}",
+        'plan.yaml:3:24: task "a" (tasks[0]): needs has 10,001 items, and may have 10,000.',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_more_than_the_limit_of_anything_is_refused(tmp_path: Path, what: str) -> None:
+    text, message = TOO_MUCH[what]
+    (tmp_path / "plan.yaml").write_text(text)
+    assert told(tmp_path / "plan.yaml") == (message,)
+
+
+def test_a_configuration_of_too_many_values_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "banksman.toml").write_text(f"x = [{'1,' * 100_001}]")
+    with pytest.raises(PlanException) as caught:
+        load_settings(tmp_path, Flags(), {"HOME": "/nobody"})
+    message = "banksman.toml:1: holds more than 100,000 values, which is the limit."
+    assert caught.value.problems == (message,)

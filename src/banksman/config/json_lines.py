@@ -29,22 +29,30 @@ class LineDocument:
         return Mark(self.line)
 
 
-def json_lines(path: Path, problems: Problems, *, missing: str) -> Iterator[LineDocument]:
+def json_lines(
+    path: Path, problems: Problems, *, missing: str, bytes_max: int = FILE_BYTES_MAX
+) -> Iterator[LineDocument]:
     """Yield what stands on each line that is not blank.
 
     A line that is no JSON is told and left out.
+
+    Args:
+        path: The file.
+        problems: Where they are told.
+        missing: What to do when there is no such file.
+        bytes_max: How long the whole file may be.
 
     Raises:
         PlanException: The file cannot be read, breaks a limit, or is no text in UTF-8.
     """
     with opened(path, problems, missing=missing) as file:
-        for number, line in _lines(file, problems):
+        for number, line in _lines(file, problems, bytes_max):
             text = decoded(line, problems, line=number).strip(" \t\r\n")
             if text:
                 yield from _parsed(text, number, problems)
 
 
-def _lines(file: BinaryIO, problems: Problems) -> Iterator[tuple[int, bytes]]:
+def _lines(file: BinaryIO, problems: Problems, bytes_max: int) -> Iterator[tuple[int, bytes]]:
     number = size = 0
     while line := file.readline(LINE_BYTES_MAX + 1):
         number += 1
@@ -52,8 +60,8 @@ def _lines(file: BinaryIO, problems: Problems) -> Iterator[tuple[int, bytes]]:
         if len(line) > LINE_BYTES_MAX:
             limit = f"{LINE_BYTES_MAX >> 20} MiB"
             problems.refuse(Mark(number), f"is a line longer than {limit}, which is the limit")
-        if size > FILE_BYTES_MAX:
-            limit = f"{FILE_BYTES_MAX >> 20} MiB"
+        if size > bytes_max:
+            limit = f"{bytes_max >> 20} MiB"
             problems.refuse(
                 Mark(number), f"the file is larger than {limit}, which is the limit"
             )

@@ -138,7 +138,7 @@ def load_settings(root: Path, flags: Flags, environ: Mapping[str, str]) -> Setti
     config = _validated(document, problems, sources)
     home = _home(environ)
     workspaces_root = _workspaces_root(config, file.absolute().parent, home)
-    if workspaces_root and workspaces_root.is_relative_to(root):
+    if workspaces_root and workspaces_root.resolve().is_relative_to(root.resolve()):
         sentence = (
             "[workspaces] root must lie outside the repository: tools look upwards for files"
         )

@@ -25,18 +25,6 @@ KEYS_MAX: Final = 10_000
 
 Scalar = str | int | float | bool | None
 Marks = dict[str | int, Mark]
-
-
-class _Parser(Protocol):
-    """What is used of a loader; the library's own types leave it open."""
-
-    def check_event(self) -> bool: ...
-    def get_event(self) -> yaml.Event: ...
-    def dispose(self) -> None: ...
-
-
-# The one in C is ten times as fast; a build without it works, too.
-_PARSER: Final = cast("Callable[[str], _Parser]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 _WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -95,7 +83,33 @@ class YamlDocument:
         return mark
 
 
-def read_yaml(text: str, problems: Problems) -> YamlDocument:
+class Parser(Protocol):
+    """What is used of a loader; the library's own types leave it open."""
+
+    def check_event(self) -> bool:
+        """Return whether there is another event."""
+        ...
+
+    def get_event(self) -> yaml.Event:
+        """Return the next event."""
+        ...
+
+    def dispose(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+# The one in C is ten times as fast; a build without it works, too.
+PARSER: Final = cast("Callable[[str], Parser]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def read_yaml(
+    text: str,
+    problems: Problems,
+    *,
+    make_parser: Callable[[str], Parser] = PARSER,
+    values_max: int = VALUES_MAX,
+) -> YamlDocument:
     """Return the one document of the text; an empty text is nothing.
 
     Repeated keys are told and the first one holds.
@@ -107,8 +121,8 @@ def read_yaml(text: str, problems: Problems) -> YamlDocument:
     if strange:
         mark = _mark_at(text, strange.start())
         problems.refuse(mark, f"the character {described_character(strange[0])} is not allowed")
-    builder = _Builder(problems)
-    parser = _PARSER(text)
+    builder = _Builder(problems, values_max)
+    parser = make_parser(text)
     try:
         while parser.check_event():
             builder.take(parser.get_event())
@@ -135,6 +149,7 @@ class _Open:
 @dataclass
 class _Builder:
     problems: Problems
+    values_max: int
     document: YamlDocument = field(default_factory=YamlDocument)
     stack: list[_Open] = field(default_factory=list[_Open])
     values: int = 0
@@ -221,8 +236,9 @@ class _Builder:
 
     def _guard(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         self.values += 1
-        if self.values > VALUES_MAX:
-            self._refuse(event, f"holds more than {VALUES_MAX:,} values, which is the limit")
+        if self.values > self.values_max:
+            limit = f"{self.values_max:,} values"
+            self._refuse(event, f"holds more than {limit}, which is the limit")
         if event.anchor is not None:
             self._refuse(event, f"anchors (&{_name(event)}) are not taken; write it out")
         if event.tag is not None:

@@ -38,10 +38,15 @@ def installed(root: Path, *names: str) -> str:
 
 
 def read_back(root: Path, detected: Detected, *, uncommented: bool = False) -> Settings:
-    """Return the settings that were written, having shown every table to its plug-in."""
+    """Return the settings that were written, with their suggestions if they are wanted."""
     text = config_text(detected)
     if uncommented:
         text = re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE)
+    return shown_to_plug_ins(root, text)
+
+
+def shown_to_plug_ins(root: Path, text: str) -> Settings:
+    """Return the settings in a text, having shown every table to its plug-in."""
     (root / "banksman.toml").write_text(text)
     assert an_editor_accepts("banksman.toml", tomllib.loads(text))
     settings = load_settings(root, Flags(), {"HOME": "/nobody"})
@@ -55,6 +60,12 @@ def read_back(root: Path, detected: Detected, *, uncommented: bool = False) -> S
         environment={},
     )
     return settings
+
+
+def test_the_example_of_the_manual_is_one_that_plug_ins_take(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
+    text = page.read_text("utf-8").split("```toml\n")[1].split("```")[0]
+    assert set(shown_to_plug_ins(tmp_path, text).checks) == {"syntax", "tests"}
 
 
 def test_an_empty_folder_has_nothing(tmp_path: Path) -> None:

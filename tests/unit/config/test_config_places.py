@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from banksman.config import yaml_reading
 from banksman.config.problems import KeyPath, Mark, Problems
 from banksman.config.shapes import as_group
 from banksman.config.toml_reading import read_toml
@@ -63,11 +62,10 @@ def test_a_key_of_toml_is_found_on_its_line(path: KeyPath, mark: Mark) -> None:
 
 @pytest.mark.parametrize("parser", ["CSafeLoader", "SafeLoader"])
 def test_a_part_of_yaml_is_found_at_its_place(
-    parser: str, monkeypatch: pytest.MonkeyPatch
+    parser: str,
 ) -> None:
-    monkeypatch.setattr(yaml_reading, "_PARSER", getattr(yaml, parser))
     text = "a: 1\nb:\n  - x\n  - {c: [1,\n     é2]}\n"
-    document = read_yaml(text, Problems("x"))
+    document = read_yaml(text, Problems("x"), make_parser=getattr(yaml, parser))
     assert document.value == {"a": 1, "b": ["x", {"c": [1, "é2"]}]}
     assert document.mark(("b",)) == Mark(2, 1)
     assert document.mark(("b", 1)) == Mark(4, 5)
@@ -88,12 +86,9 @@ def test_a_part_of_yaml_is_found_at_its_place(
         ("a: &x 1\n", "x:1:4: anchors (&x) are not taken; write it out."),
     ],
 )
-def test_both_parsers_of_yaml_are_understood(
-    parser: str, text: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(yaml_reading, "_PARSER", getattr(yaml, parser))
+def test_both_parsers_of_yaml_are_understood(parser: str, text: str, words: str) -> None:
     with pytest.raises(PlanException) as caught:
-        read_yaml(text, Problems("x"))
+        read_yaml(text, Problems("x"), make_parser=getattr(yaml, parser))
     assert str(caught.value).endswith(words)
 
 
@@ -136,3 +131,11 @@ def test_a_value_given_twice_does_not_lend_its_place_to_another() -> None:
     assert [sentence for _, sentence in problems.found] == [
         'x:2:1: "a" is given twice, first on line 1.'
     ]
+
+
+def test_more_values_than_the_limit_are_refused_where_they_begin() -> None:
+    assert read_yaml("a: [1, 2]\n", Problems("x"), values_max=5).value == {"a": [1, 2]}
+    with pytest.raises(PlanException) as caught:
+        read_yaml("a: [1, 2]\n", Problems("x"), values_max=4)
+    message = "x:1:8: holds more than 4 values, which is the limit."
+    assert caught.value.problems == (message,)
