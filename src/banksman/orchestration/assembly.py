@@ -112,6 +112,7 @@ def _worker(desk: Desk, decisions: DecisionEngine, ports: Ports, manner: Manner)
         workspaces=ports.workspaces,
         checks=ports.checks,
         clock=ports.clock,
+        reach=manner.reach,
     )
     judge = Judge(desk, decisions)
     integrator = Integrator(desk, quality, judge)

@@ -64,7 +64,7 @@ class Judge:
                 self._desk.note(tx, case.attempt, "checkpoint.made", self._checkpoint(case))
                 return self._accepted(tx, case)
             case Action.CLARIFY:
-                return self._sent_back(tx, case)
+                return self._sent_back(tx, case, decision)
             case Action.RETRY:
                 return self._failed(tx, case)
             case Action.ESCALATE:
@@ -74,10 +74,9 @@ class Judge:
         accepted = replace(case.attempt, step=Step.INTEGRATION)
         return self._desk.note(tx, accepted, "attempt.accepted")
 
-    def _sent_back(self, tx: Transaction, case: Case) -> Attempt:
-        again = replace(
-            case.attempt, step=Step.AGENT, guidance=feedback_text(case.report)
-        )
+    def _sent_back(self, tx: Transaction, case: Case, decision: Decision) -> Attempt:
+        told = feedback_text(case.report, reason=decision.reason)
+        again = replace(case.attempt, step=Step.AGENT, guidance=told)
         if case.rebased:
             # The next turn works on the new tip, with this work laid onto it.
             again = replace(again, base=case.capture.base, start=case.capture.commit)
