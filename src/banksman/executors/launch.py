@@ -36,7 +36,7 @@ def launch(folder: Spool, spec: ProcessSpec) -> tuple[int, int]:
     Raises:
         ExecutorException: The specification cannot be run, or the system starts no process.
     """
-    text = folder.nameless(_text(folder, spec))
+    text = folder.nameless(spool_text(folder, spec))
     log = folder.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     heard, told = os.pipe()
     # An engine may run without one of the three: then its number was given to one of these.
@@ -59,7 +59,8 @@ def launch(folder: Spool, spec: ProcessSpec) -> tuple[int, int]:
     return pid, heard
 
 
-def _text(folder: Spool, spec: ProcessSpec) -> bytes:
+def spool_text(folder: Spool, spec: ProcessSpec) -> bytes:
+    """Return what a runner reads of what it is to run."""
     _check(spec)
     marks = {processes.MARK: folder.path, _EXECUTION: spec.marker}
     return json.dumps(

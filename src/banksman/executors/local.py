@@ -180,7 +180,8 @@ class LocalExecutor:
         """Open the folder of a spool, which is made if it is missing."""
         path = self._root / _checked(spool)
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, exist_ok=True)
             folder = Spool(str(path))
         except OSError as error:
             raise ExecutorException(message=f"cannot open the spool {path}: {error}") from error

@@ -49,15 +49,13 @@ class Watch:
         self._fifo = spool.open(CONTROL, os.O_RDONLY | os.O_NONBLOCK)
         self._ttl_s = ttl_s
         self._alone_since: float | None = None
-        self._line = b""
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when something was asked for."""
         return self._fifo
 
-    @property
     def is_alone(self) -> bool:
-        """Whether nobody watches."""
+        """Return whether nobody watched at the last question."""
         return self._alone_since is not None
 
     def ask(self) -> str | None:
@@ -68,20 +66,14 @@ class Watch:
             self._alone_since = None
             return None
         if heard:
-            return self._request(heard)
+            line, end, _ = heard.partition(b"\n")
+            # A line is written at once: what has no end is no request.
+            return line.decode(errors="replace") if end else None
         if self._alone_since is None:
             self._alone_since = time.monotonic()
         if time.monotonic() - self._alone_since < self._ttl_s:
             return None
         return f"no engine has watched it for {self._ttl_s:g} s"
-
-    def _request(self, heard: bytes) -> str | None:
-        line, end, self._line = (self._line + heard).partition(b"\n")
-        if not end:
-            # A line is written at once: what has no end is no request.
-            self._line = b""
-            return None
-        return line.decode(errors="replace")
 
 
 class Execution:
@@ -117,6 +109,7 @@ class Execution:
             "code": self._code if self._how == "exited" else None,
             "why": self._why,
             "duration_ms": round((time.monotonic() - self._began) * 1000),
+            "printed_bytes": self._output.size,
         }
         self._spool.write(RESULT, result)
 
@@ -150,7 +143,7 @@ class Execution:
         waits_s = [_LOOK_S, self._spec.timeout_s - (now - self._began)]
         if self._spec.silence_s is not None:
             waits_s.append(self._spec.silence_s - (now - self._heard))
-        if self._watch.is_alone:
+        if self._watch.is_alone():
             waits_s.append(_ALONE_ROUND_S)
         return max(0.0, min(waits_s))
 
@@ -158,7 +151,7 @@ class Execution:
         """Wait until something happens, and take what was printed."""
         poll = select.poll()
         # A FIFO without a writer is readable all the time, and so is a request not taken yet.
-        watched = () if self._watch.is_alone or self._how else (self._watch.fileno(),)
+        watched = () if self._watch.is_alone() or self._how else (self._watch.fileno(),)
         for fd in {self._wake, self._printed, *watched} - {-1}:
             poll.register(fd, select.POLLIN)
         ready = {fd for fd, _ in poll.poll(timeout_s * 1000)}

@@ -138,13 +138,16 @@ class Output:
     A piece is named by the offset of its first byte, and when a new one begins, all between
     the head and the piece before it are removed. So names and sizes alone tell what is missing,
     even if the runner dies. A disk that is full costs output, and never stops the program.
+
+    Attributes:
+        size: How many bytes were printed so far.
     """
 
     def __init__(self, spool: Spool, size_bytes_max: int) -> None:
         self._spool = spool
         self._piece_bytes = max(1, (size_bytes_max - size_bytes_max // 2) // LAST_PIECES)
         self._last: list[str] = []
-        self._size = 0
+        self.size = 0
         self._fd = -1
         self._begin(size_bytes_max // 2)
 
@@ -152,11 +155,11 @@ class Output:
         """Keep of it what is to be kept."""
         view = memoryview(text)
         while view:
-            if self._size >= self._end:
+            if self.size >= self._end:
                 view = view[self._turn(len(view)) :]
-            part = view[: self._end - self._size]
+            part = view[: self._end - self.size]
             self._keep(part)
-            self._size += len(part)
+            self.size += len(part)
             view = view[len(part) :]
 
     def close(self) -> None:
@@ -183,17 +186,17 @@ class Output:
         """Begin a new piece; return how many of the coming bytes no piece will keep."""
         self._let_go()
         lost = max(0, coming // self._piece_bytes - LAST_PIECES) * self._piece_bytes
-        self._size += lost
-        self._last.append(f"{PIECE}{self._size}")
+        self.size += lost
+        self._last.append(f"{PIECE}{self.size}")
         if len(self._last) > LAST_PIECES:
             self._spool.remove(self._last.pop(0))
         self._begin(self._piece_bytes)
         return lost
 
     def _begin(self, size_bytes: int) -> None:
-        self._end = self._size + size_bytes
+        self._end = self.size + size_bytes
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         try:
-            self._fd = self._spool.open(f"{PIECE}{self._size}", flags)
+            self._fd = self._spool.open(f"{PIECE}{self.size}", flags)
         except OSError:
             self._fd = -1
