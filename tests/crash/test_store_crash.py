@@ -20,10 +20,10 @@ from banksman.core.records import Attempt, Command, Ending, Turn
 from banksman.core.retry import ErrorClass
 from banksman.core.task import Instant, ProjectId, TaskSpec
 from banksman.ports import Transaction
-from banksman.state.recovery import differences, entries, rebuild
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.fakes import FakeClock
+from banksman.testing.journal_audit import audit
 
 KILLED: Final = 86
 PROJECT: Final = ProjectId(1)
@@ -155,13 +155,6 @@ def lawful_stages(path: Path) -> list[tuple[object, ...]]:
     return stages
 
 
-def assert_rebuilt(store: SqliteStore, path: Path) -> None:
-    copy = SqliteStore.open(path, synchronous="OFF")
-    rebuild(entries(store), copy)
-    assert differences(store.tables(), copy.tables()) == ()
-    copy.close()
-
-
 def test_a_crash_before_any_statement_leaves_a_lawful_store(tmp_path: Path) -> None:
     lawful = lawful_stages(tmp_path / "lawful.db")
     seen: list[tuple[object, ...]] = []
@@ -175,7 +168,7 @@ def test_a_crash_before_any_statement_leaves_a_lawful_store(tmp_path: Path) -> N
         assert stage in lawful
         if stage not in seen:
             seen.append(stage)
-            assert_rebuilt(store, folder / "copy.db")
+            assert audit(store, folder) == ()
         store.close()
         if ended == 0:
             break
@@ -209,7 +202,7 @@ def test_two_processes_write_at_once_and_lose_nothing(tmp_path: Path) -> None:
         seqs = [line.seq for line in tx.journal(PROJECT)]
     assert keys == {f"{name}{number}" for name in "xy" for number in range(50)}
     assert seqs == list(range(1, 103))
-    assert_rebuilt(store, tmp_path / "copy.db")
+    assert audit(store, tmp_path) == ()
     store.close()
 
 

@@ -30,11 +30,11 @@ from banksman.exceptions import (
     TaskStateException,
 )
 from banksman.ports import Transaction
-from banksman.state.recovery import differences, entries, rebuild
 from banksman.state.state_manager import StateManager
 from banksman.stores.reader import Reader
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.fakes import FakeClock
+from banksman.testing.journal_audit import audit
 from banksman.testing.store_samples import new_event
 
 WORDS = st.text(st.characters(), max_size=8)
@@ -98,8 +98,8 @@ class StoreLife(RuleBasedStateMachine):
         self.expected: dict[TaskId, Task] = {}
         self.lines = 0
 
-    def open(self, name: str = "state.db") -> SqliteStore:
-        return SqliteStore.open(self.folder / name, synchronous="OFF")
+    def open(self) -> SqliteStore:
+        return SqliteStore.open(self.folder / "state.db", synchronous="OFF")
 
     @initialize()
     def a_project_is_made(self) -> None:
@@ -259,10 +259,7 @@ class StoreLife(RuleBasedStateMachine):
         }
 
     def teardown(self) -> None:
-        copy = self.open("copy.db")
-        rebuild(entries(self.store), copy)
-        assert differences(self.store.tables(), copy.tables()) == ()
-        copy.close()
+        assert audit(self.store, self.folder) == ()
         self.store.close()
         shutil.rmtree(self.folder)
 

@@ -74,8 +74,13 @@ class FileOwnership:
 
     def release(self) -> None:
         """Give it back; safe to call twice."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
+        if self._descriptor is None:
+            return
+        if self._pid == os.getpid():
+            # Closing alone would leave it to a program that is just being started, until that
+            # closes its copy; but a child that was forked has no right to unlock it for us.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        os.close(self._descriptor)
         self._descriptor = None
 
 

@@ -70,17 +70,37 @@ def test_death_releases_it(path: Path) -> None:
     ownership.release()
 
 
-def test_a_program_that_outlives_its_owner_does_not_keep_it(path: Path) -> None:
+def test_a_program_that_is_started_does_not_keep_it(path: Path) -> None:
     ownership = FileOwnership(path)
     ownership.acquire()
-    with subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False
-    ) as started:
+    descriptors = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import os; print(*map(os.path.realpath, os.scandir('/dev/fd')))",
+        ],
+        check=True,
+        capture_output=True,
+        close_fds=False,
+        text=True,
+    ).stdout
+    assert str(path) not in descriptors
+    ownership.release()
+
+
+def test_a_child_that_was_forked_has_no_part_in_it(path: Path) -> None:
+    ownership = FileOwnership(path)
+    ownership.acquire()
+    child = os.fork()
+    if child == 0:
+        held = ownership.held()
         ownership.release()
-        other = FileOwnership(path)
-        other.acquire()
-        other.release()
-        started.communicate(b"\n")
+        os._exit(int(held))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    with pytest.raises(OwnershipException):
+        FileOwnership(path).acquire()
+    assert ownership.held()
+    ownership.release()
 
 
 def test_a_lock_whose_file_was_removed_is_not_held(path: Path) -> None:

@@ -37,7 +37,7 @@ class SeenConnection(sqlite3.Connection):
         super().__init__(*args, **kwargs)
         SeenConnection.last = self
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - driver
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - as it is
         self.executed = (*self.executed, sql)
         if sql == self.failing:
             raise sqlite3.OperationalError("disk I/O error")

@@ -18,7 +18,7 @@ MOUNTS = """\
 42 22 0:32 / /with\\040space rw - cifs //server/share rw
 43 22 0:33 / /twice rw - ext4 /dev/vdc rw
 44 22 0:34 / /twice rw - 9p host rw
-45 22 0:35 / /home/ann/remote rw shared:9 master:2 - fuse.sshfs ann@host: rw
+45 22 0:35 / /media/ann/remote rw shared:9 master:2 - fuse.sshfs ann@host: rw
 garbage
 """
 
@@ -40,8 +40,8 @@ def mountinfo(tmp_path: Path) -> Path:
         ("/srvlocal", "ext4"),
         ("/with space/project", "cifs"),
         ("/twice/project", "9p"),
-        ("/home/ann/remote/x", "fuse.sshfs"),
-        ("/home/ann", "ext4"),
+        ("/media/ann/remote/x", "fuse.sshfs"),
+        ("/media/ann", "ext4"),
     ],
 )
 def test_the_longest_and_latest_mount_counts(mountinfo: Path, folder: str, kind: str) -> None:

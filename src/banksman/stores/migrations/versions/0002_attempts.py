@@ -119,6 +119,22 @@ def _attempt() -> None:
         _text_or_none("ending"),
         _text_or_none("error"),
         _text("message"),
+        *_attempt_checks(),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"]),
+        sa.ForeignKeyConstraint(["task_id"], ["task.id"]),
+        sa.PrimaryKeyConstraint("task_id", "number"),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        "attempt_open",
+        "attempt",
+        ["project_id", "task_id", "number"],
+        sqlite_where=sa.text("ended_at IS NULL"),
+    )
+
+
+def _attempt_checks() -> tuple[sa.CheckConstraint, ...]:
+    return (
         sa.CheckConstraint(
             "ending IN ('integrated', 'failed', 'blocked', 'cancelled', 'lost')",
             name="attempt_ending_known",
@@ -146,16 +162,6 @@ def _attempt() -> None:
             "epoch >= 0 AND turns >= 0 AND conflicts >= 0", name="attempt_at_least_0"
         ),
         sa.CheckConstraint("number >= 1 AND resumes >= 1", name="attempt_at_least_1"),
-        sa.ForeignKeyConstraint(["project_id"], ["project.id"]),
-        sa.ForeignKeyConstraint(["task_id"], ["task.id"]),
-        sa.PrimaryKeyConstraint("task_id", "number"),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "attempt_open",
-        "attempt",
-        ["project_id", "task_id", "number"],
-        sqlite_where=sa.text("ended_at IS NULL"),
     )
 
 
