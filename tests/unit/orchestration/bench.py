@@ -11,6 +11,7 @@ from banksman.core.retry import ErrorClass, Failure
 from banksman.core.task import (
     DependencyPolicy,
     Gate,
+    Instant,
     Task,
     TaskId,
     TaskSpec,
@@ -58,11 +59,15 @@ class Bench:
         gate: Gate = Gate.NONE,
         retries_max: int = 3,
         priority: int = 5,
+        estimate_min: float = 1.0,
+        deadline: Instant | None = None,
     ) -> Task:
         spec = TaskSpec(
             key=key,
             title=f"Do {key}",
             priority=priority,
+            estimate_min=estimate_min,
+            deadline=deadline,
             retries_max=retries_max,
             on_dependency_failure=policy,
             gate=gate,

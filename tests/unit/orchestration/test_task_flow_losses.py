@@ -276,3 +276,18 @@ def test_retry_for_a_dependency_that_was_cancelled_asks_again(bench: Bench) -> N
     bench.resolve(bench.only_event(), Resolution.RETRY)
     assert bench.status(lost, after) == [_S.CANCELLED, _S.BLOCKED]
     assert bench.only_event().tasks == (after.id,)
+
+
+def test_who_stands_still_for_a_reason_of_its_own_is_on_no_list_until_it_goes_on(
+    bench: Bench,
+) -> None:
+    lost = bench.add("lost")
+    after = bench.add("after", lost)
+    with bench.state.transaction() as tx:
+        bench.flow.block(tx, after.id, "let me think")
+    bench.lose(lost)
+    held = bench.only_event()
+    assert held.type is BreakpointType.MANUAL
+    bench.resolve(held, Resolution.ACCEPT)
+    assert bench.status(after) == [_S.BLOCKED]
+    assert bench.only_event().tasks == (after.id,)
