@@ -72,8 +72,11 @@ def _tests(table: Table, shop: _Shop) -> Check:
             "command",
             f"needs {PLACEHOLDER} where the report goes, or `junit` names a glob of it",
         )
-    if PurePosixPath(junit).is_absolute() or ".." in PurePosixPath(junit).parts:
+    parts = PurePosixPath(junit).parts
+    if junit.startswith("/") or ".." in parts:
         raise table.refused("junit", "must lie below the checkout")
+    if (junit and not parts) or any(_is_no_glob(part) for part in parts):
+        raise table.refused("junit", "is no glob")
     return JUnitCheck(
         name=table.name,
         runner=runner,
@@ -85,11 +88,17 @@ def _tests(table: Table, shop: _Shop) -> Check:
     )
 
 
+def _is_no_glob(part: str) -> bool:
+    return "\0" in part or ("**" in part and part != "**")
+
+
 def _command(table: Table, shop: _Shop) -> Check:
     table.allow("command", "stage", "timeout_min", "env")
     stage = table.text("stage", Stage.QUALITY)
     if stage not in set(Stage):
-        raise table.refused("stage", f"is {stage!a}", known=tuple(Stage), sought=stage)
+        raise table.refused(
+            "stage", f"is {stage!a}", known=tuple(map(str, Stage)), sought=stage
+        )
     return CommandCheck(
         name=table.name,
         runner=table.tool(),

@@ -24,10 +24,9 @@ def read_regular(root: Path, path: Path, size_bytes_max: int) -> bytes | None:
     """
     folder = root.resolve()
     where = folder / path
-    try:
-        parent = where.parent.resolve()
-    except ValueError:  # A null byte in the path.
-        raise OSError(0, "no file can have that name") from None
+    if "\0" in str(path):
+        raise OSError(0, "no file can have that name")
+    parent = where.parent.resolve()
     if parent != where.parent or not parent.is_relative_to(folder):
         raise OSError(0, "it lies behind a symbolic link")
     # Without O_NONBLOCK a named pipe would wait for its other end for ever.

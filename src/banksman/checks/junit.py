@@ -23,9 +23,6 @@ from banksman.checks.text import plain_line
 from banksman.core.regression import case_name
 
 REPORT_BYTES_MAX: Final = 32 << 20
-CASES_MAX: Final = 200_000
-ELEMENTS_MAX: Final = 1_000_000
-DEPTH_MAX: Final = 50
 CHUNK_BYTES: Final = 1 << 20
 NAME_CHARACTERS_MAX: Final = 400
 
@@ -53,6 +50,15 @@ class UnreadableReportException(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much of a report is read before it is refused."""
+
+    cases_max: int = 200_000
+    elements_max: int = 1_000_000
+    depth_max: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One test: its outcome is `passed`, `failed`, `skipped` or `error`."""
 
@@ -61,7 +67,9 @@ class Case:
     message: str = ""
 
 
-def read_cases(reports: Iterable[bytes], root: Path) -> tuple[Case, ...]:
+def read_cases(
+    reports: Iterable[bytes], root: Path, limits: Limits | None = None
+) -> tuple[Case, ...]:
     """Return the tests of all reports, each with a name of its own.
 
     Args:
@@ -71,22 +79,24 @@ def read_cases(reports: Iterable[bytes], root: Path) -> tuple[Case, ...]:
     Raises:
         UnreadableReportException: One is no JUnit XML, is hostile, or has too many tests.
     """
+    limits = limits or Limits()
+    prefixes = (f"{root.resolve()}/", f"{root}/")
     seen: Counter[str] = Counter()
     cases: list[Case] = []
     for report in reports:
-        for case in _cases(report, (f"{root.resolve()}/", f"{root}/")):
+        for case in _cases(report, prefixes, limits):
             seen[case.name] += 1
             nth = seen[case.name]
             name = case.name if nth == 1 else f"{case.name} #{nth}"
             cases.append(Case(name=name, outcome=case.outcome, message=case.message))
-            if len(cases) > CASES_MAX:
-                raise UnreadableReportException(why=f"has more than {CASES_MAX} tests")
+            if len(cases) > limits.cases_max:
+                raise UnreadableReportException(why=f"has more than {limits.cases_max} tests")
     return tuple(cases)
 
 
-def _cases(report: bytes, prefixes: tuple[str, ...]) -> Iterator[Case]:
+def _cases(report: bytes, prefixes: tuple[str, ...], limits: Limits) -> Iterator[Case]:
     try:
-        for element in _elements(report):
+        for element in _elements(report, limits):
             yield _case(_parsed(element), prefixes)
             # Its outer elements hold on to it; what it holds is not needed any more.
             element.clear()
@@ -96,7 +106,7 @@ def _cases(report: bytes, prefixes: tuple[str, ...]) -> Iterator[Case]:
         raise UnreadableReportException(why=f"is refused: {plain_line(str(error))}") from None
 
 
-def _elements(report: bytes) -> Iterator[Element]:
+def _elements(report: bytes, limits: Limits) -> Iterator[Element]:
     """Yield the elements of tests as they end, within bounds of depth and number."""
     depth = count = 0
     parsed: Iterable[tuple[str, Element]] = SafeElementTree.iterparse(
@@ -113,7 +123,7 @@ def _elements(report: bytes) -> Iterator[Element]:
         if count == 1 and element.tag not in _ROOTS:
             begin = f"{element.tag!a:.60}"
             raise UnreadableReportException(why=f"is no JUnit report: it begins with {begin}")
-        if depth > DEPTH_MAX or count > ELEMENTS_MAX:
+        if depth > limits.depth_max or count > limits.elements_max:
             raise UnreadableReportException(why="is too deep or has too many elements")
 
 
