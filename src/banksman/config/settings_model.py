@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -32,7 +33,7 @@ from banksman.config.fields import (
     one_line,
 )
 from banksman.config.shapes import as_list
-from banksman.config.words import described, quoted
+from banksman.config.words import described
 
 PARALLEL_MAX: Final = 256
 
@@ -76,8 +77,8 @@ def _cut(line: str) -> str:
     try:
         words = shlex.split(line)
     except ValueError:
-        words = line.split()
-    return f"[{', '.join(map(quoted, words or ['program']))}]"
+        words = []
+    return json.dumps(words or ["program", "argument"])
 
 
 def _cores() -> int:
