@@ -111,7 +111,7 @@ class BreakpointManager:
         event = tx.breakpoint(breakpoint_id)
         _refuse_agents(by)
         _refuse_second(event)
-        left = _left(tx, event)
+        left = left_after(event, tx.attempts(event.task_id))
         effect = effect_of(event.type, resolution, left)
         words = _bounded(guidance, WORDS_CHARS_MAX)
         if effect.asks_guidance and not words:
@@ -229,6 +229,12 @@ class BreakpointManager:
         )
 
 
+def left_after(event: BreakpointEvent, attempts: Iterable[Attempt]) -> Left:
+    """Return what the attempt that an event stopped, of these, has left to go on with."""
+    stopped = [attempt for attempt in attempts if attempt.number == event.attempt]
+    return max(map(_left_by, stopped), default=Left.NOTHING)
+
+
 def _counts_with(other: BreakpointEvent, event: BreakpointEvent) -> bool:
     """Return whether an event's answer bears on the same release as the one just answered.
 
@@ -254,13 +260,6 @@ def _release_of(event: BreakpointEvent, left: Left) -> Release:
         findings=() if asked else evidence,
     )
     return release_of(effect, attempt=event.attempt, left=left, guidance=told.strip())
-
-
-def _left(tx: Transaction, event: BreakpointEvent) -> Left:
-    """Return what the attempt that the event stopped has left to go on with."""
-    number = event.attempt
-    stopped = [attempt for attempt in tx.attempts(event.task_id) if attempt.number == number]
-    return max(map(_left_by, stopped), default=Left.NOTHING)
 
 
 def _left_by(attempt: Attempt) -> Left:
