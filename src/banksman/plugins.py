@@ -32,13 +32,25 @@ BUILT_IN: Final = (
 """Known even where the package runs from its sources, without being installed."""
 
 
-def make_agent(kind: str, table: Mapping[str, object], host: AgentHost) -> Agent:
+def make_agent(
+    kind: str,
+    table: Mapping[str, object],
+    host: AgentHost,
+    *,
+    installed: Iterable[EntryPoint] | None = None,
+) -> Agent:
     """Return the agent that the plug-in called `kind` makes of its settings.
+
+    Args:
+        kind: Name of the plug-in.
+        table: Its own settings.
+        host: What it may use.
+        installed: Entry points to choose from; without it, those of all installed packages.
 
     Raises:
         InputException: There is no such plug-in, it breaks, or refuses its settings.
     """
-    factory = agent_factory(kind)
+    factory = agent_factory(kind, installed)
     try:
         return factory(table, host)
     except BanksmanException:

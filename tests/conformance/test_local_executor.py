@@ -197,8 +197,10 @@ def test_an_engine_that_closes_its_executor_watches_no_more(root: Path, place: P
     async def close() -> ProcessEnd:
         executor = local(root)
         await executor.start("a", replace(python(place, LINGERING), ttl_s=0))
+        await until(lambda: b"ready" in executor.tail("a"))
         executor.close()
         executor.close()
+        await until(lambda: not is_anyone_alive(place))
         return await executor.wait("a")
 
     end = asyncio.run(close())
@@ -211,6 +213,7 @@ def test_an_executor_keeps_no_descriptor_and_no_child_of_what_is_over(
 ) -> None:
     async def run_some() -> None:
         executor = local(root)
+        others = set(below(os.getpid()))
         before = descriptors()
         for name in ("a", "b", "c"):
             await executor.run(name, python(place, ""))
@@ -219,7 +222,7 @@ def test_an_executor_keeps_no_descriptor_and_no_child_of_what_is_over(
 
         def no_child_is_left() -> bool:
             executor.close()
-            return not below(os.getpid())
+            return set(below(os.getpid())) <= others
 
         await until(no_child_is_left)
 

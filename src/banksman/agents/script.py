@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import yaml
 from pydantic import (
@@ -34,6 +34,8 @@ from banksman.exceptions import PlanException
 SCRIPT_BYTES_MAX: Final = 4 << 20
 SLEEP_S_MAX: Final = 86_400.0
 
+Item = TypeVar("Item")
+
 
 def _stays_inside(path: str) -> str:
     parts = PurePosixPath(path).parts
@@ -44,6 +46,13 @@ def _stays_inside(path: str) -> str:
         message = f"the path {path!r} is git's own"
         raise ValueError(message)
     return path
+
+
+def _has_something(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        message = "it is empty"
+        raise ValueError(message)
+    return items
 
 
 InnerPath = Annotated[StrictStr, AfterValidator(_stays_inside)]
@@ -101,7 +110,7 @@ class Step(_Strict):
     rename: Renaming | None = None
     mkdir: InnerPath | None = None
     print: StrictStr | None = None
-    sleep_s: float | None = Field(default=None, gt=0, le=SLEEP_S_MAX)
+    sleep_s: float | None = Field(default=None, gt=0, le=SLEEP_S_MAX, allow_inf_nan=False)
     exit: StrictInt | None = Field(default=None, ge=0, le=255)
     ask: StrictStr | None = Field(default=None, min_length=1)
     hang: Literal[True] | None = None
@@ -123,9 +132,9 @@ class Step(_Strict):
 Script: TypeAlias = tuple[tuple[tuple[Step, ...], ...], ...]
 """Steps by turn, by attempt."""
 
-_Turn: TypeAlias = Annotated[tuple[Step, ...], Field(min_length=1)]
-_Attempt: TypeAlias = Annotated[tuple[_Turn, ...], Field(min_length=1)]
-_Script: TypeAlias = Annotated[tuple[_Attempt, ...], Field(min_length=1)]
+_Turn: TypeAlias = Annotated[tuple[Step, ...], AfterValidator(_has_something)]
+_Attempt: TypeAlias = Annotated[tuple[_Turn, ...], AfterValidator(_has_something)]
+_Script: TypeAlias = Annotated[tuple[_Attempt, ...], AfterValidator(_has_something)]
 _SCRIPT: Final[TypeAdapter[Script]] = TypeAdapter(_Script)
 _INNER: Final[Mapping[str, type[BaseModel]]] = {
     "write": Text,

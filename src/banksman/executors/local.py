@@ -82,6 +82,7 @@ class LocalExecutor:
     async def wait(self, spool: str) -> ProcessEnd:
         """Return how it ended, when it has; see `Executor.wait`."""
         with self._opened(spool) as folder:
+            self._claim(spool)
             await self._settle(folder, "lost")
             end = read_end(folder)
         self._give_up(spool)

@@ -163,10 +163,11 @@ class AgentContract(ABC):
         self, tmp_path: Path, brief: Brief
     ) -> None:
         async def cancel() -> Outcome:
-            running = asyncio.create_task(self.agent(tmp_path, Behaviour.HANGS).run(brief))
-            await until((brief.workspace / "begun").exists)
-            running.cancel()
-            await asyncio.wait([running])
+            agent = self.agent(tmp_path, Behaviour.HANGS)
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(agent.run(brief))
+                await until((brief.workspace / "begun").exists)
+                running.cancel()
             assert running.cancelled()
             assert alive(brief)
             later = self.agent(tmp_path, Behaviour.HANGS)

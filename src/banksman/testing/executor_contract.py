@@ -136,15 +136,31 @@ class ExecutorContract(ProgramPromises):
     def test_run_ends_the_tree_when_it_is_cancelled(self, root: Path, place: Path) -> None:
         async def cancel() -> str:
             executor = self.executor(root)
-            running = asyncio.create_task(executor.run("a", python(place, LINGERING)))
-            await until(lambda: b"ready" in executor.tail("a"))
-            running.cancel()
-            await asyncio.wait([running])
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(executor.run("a", python(place, LINGERING)))
+                await until(lambda: b"ready" in executor.tail("a"))
+                running.cancel()
             assert running.cancelled()
             assert not is_anyone_alive(place)
             return (await executor.wait("a")).how
 
         assert asyncio.run(cancel()) == "stopped"
+
+    @pytest.mark.parametrize("rounds", [0, 1, 2, 3, 5])
+    def test_run_that_is_cancelled_while_it_starts_leaves_nobody(
+        self, root: Path, place: Path, rounds: int
+    ) -> None:
+        async def cancel() -> str:
+            executor = self.executor(root)
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(executor.run("a", python(place, LINGERING)))
+                for _ in range(rounds):
+                    await asyncio.sleep(0)
+                running.cancel()
+            return (await executor.stop("a", "never meant")).how
+
+        assert asyncio.run(cancel()) == "stopped"
+        assert not is_anyone_alive(place)
 
     # --- engines come and go ---------------------------------------------------------------
 
@@ -155,9 +171,10 @@ class ExecutorContract(ProgramPromises):
             executor = self.executor(root)
             await executor.start("a", python(place, WAITING))
             await until(lambda: b"ready" in executor.tail("a"))
-            waiting = asyncio.create_task(executor.wait("a"))
-            waiting.cancel()
-            await asyncio.wait([waiting])
+            async with asyncio.TaskGroup() as group:
+                waiting = group.create_task(executor.wait("a"))
+                await asyncio.sleep(0)
+                waiting.cancel()
             later = self.executor(root)
             assert await later.attach("a")
             (place / "go").touch()
