@@ -15,7 +15,7 @@ from banksman.orchestration.protocol import PROTOCOL, Point
 from banksman.state.recovery import differences, entries, rebuild
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.promises import broken_promises
-from banksman.testing.simulation import Scenario, Simulation, scenario_of, simulate
+from banksman.testing.simulation import History, Scenario, Simulation, scenario_of, simulate
 from banksman.testing.world import Faults
 
 SEEDS = 100
@@ -58,7 +58,7 @@ def test_an_engine_that_dies_at_a_point_is_taken_over_without_loss(
     assert broken_promises(history) == ()
 
 
-def _until_dead_at(point: Point, path: Path, seeds: Iterator[int]) -> Iterator[object]:
+def _until_dead_at(point: Point, path: Path, seeds: Iterator[int]) -> Iterator[History]:
     for seed in seeds:
         assert seed < 50, f"no history comes past {point}"
         scenario = replace(scenario_of(seed), crash_at=point, rivals=False)

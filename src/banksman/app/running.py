@@ -157,7 +157,7 @@ async def _assembled(
     ports = Ports(
         store=store,
         clock=clock,
-        chance=random.Random() if settings.run.jitter else None,  # noqa: S311 - delays, no secrets
+        chance=random.Random() if settings.run.jitter else None,
         agents=_agents(place, settings, request, executor=executor),
         workspaces=GitWorkspaces(
             repository,
@@ -243,7 +243,9 @@ def _agents(
 
 def _checks(settings: Settings) -> dict[str, Mapping[str, object]]:
     """Return the settings of the checks; that changed files parse is always asked."""
-    tables = {name: plugin.table for name, plugin in settings.checks.items()}
+    tables: dict[str, Mapping[str, object]] = {
+        name: plugin.table for name, plugin in settings.checks.items()
+    }
     asked = any(table["type"] == "syntax" for table in tables.values())
     return tables if asked else {"syntax": {"type": "syntax"}, **tables}
 

@@ -120,8 +120,8 @@ class Board:  # noqa: PLR0904 - twelve public names, and the rule counts the con
         old, new = set(before.needs), set(task.needs)
         # In a tangled graph one edge may loosen a whole knot.
         stale = self._tasks.keys() if self._graph.tangled else old ^ new
-        # First what may be refused. That what goes is still there refuses nothing more: no cycle
-        # through a new edge of this task passes another edge that starts at it.
+        # First what may be refused. What goes is still there, and refuses nothing more: no
+        # cycle through a new edge of this task passes another edge that starts at it.
         self._graph.connect(task.id, new - old)
         self._graph.disconnect(task.id, old - new)
         self._paths.edges_changed(each for each in stale if each in self._tasks)

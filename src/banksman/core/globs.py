@@ -8,9 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-_PARTS: Final = MappingProxyType(
-    {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-)
+_PARTS: Final = MappingProxyType({"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"})
 
 
 def matches_any(path: str, globs: Iterable[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from banksman.core.task import Task, TaskSpec, TaskStatus
+from banksman.core.task import Task, TaskId, TaskSpec, TaskStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def compare_plan(items: Iterable[PlanItem], tasks: Iterable[Task]) -> PlanChange
     )
 
 
-def _differs(task: Task, item: PlanItem, keys: Mapping[int, str]) -> bool:
+def _differs(task: Task, item: PlanItem, keys: Mapping[TaskId, str]) -> bool:
     return task.spec != item.spec or {keys[need] for need in task.needs} != set(item.needs)
 
 
@@ -71,7 +71,9 @@ def _in_order(items: list[PlanItem]) -> tuple[PlanItem, ...]:
         stack = [item]
         while stack:
             top = stack[-1]
-            missing = [waiting[key] for key in top.needs if key in waiting and key != top.spec.key]
+            missing = [
+                waiting[key] for key in top.needs if key in waiting and key != top.spec.key
+            ]
             # A cycle is refused when the plan is read; here it must only not loop for ever.
             fresh = [one for one in missing if one not in stack]
             if fresh:

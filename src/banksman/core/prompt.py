@@ -110,22 +110,6 @@ def first_prompt(task: Task, *, guidance: str = "", checks: Iterable[str] = ()) 
     )
 
 
-def follow_up_prompt(task: Task, *, guidance: str) -> str:
-    """Return what a later turn of the same conversation is told.
-
-    Args:
-        task: The task.
-        guidance: Why there is another turn, ready to be read (`feedback_text`,
-            `conflict_text`).
-    """
-    return _joined(
-        f"# Task {task.id}, again: {_one_line(task.spec.title)}",
-        clean(guidance).strip() or "The work is not finished. Go on with it.",
-        "Everything said at the start still holds: the acceptance criteria, the paths, the "
-        "rules. Change the work so that all checks pass, then end.",
-    )
-
-
 def feedback_text(report: QualityReport, *, reason: str = "") -> str:
     """Return why work was not accepted, with the failing evidence.
 

@@ -241,10 +241,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class FileChange:
-    """One path that an attempt changed, read from git.
+    r"""One path that an attempt changed, read from git.
 
     Attributes:
-        path: Escaped: printable, with `\\xNN` for what is not.
+        path: Escaped: printable, with `\xNN` for what is not.
         change: `added`, `modified`, `deleted`, `renamed` or `type`.
         old_path: Where a renamed file was.
         mode: Git's new mode, octal, `000000` if it is gone.

@@ -36,7 +36,7 @@ from banksman.exceptions import StaleReportException, TaskStateException
 _S = TaskStatus
 
 # fmt: off
-TRANSITIONS: Final[Mapping[tuple[TaskStatus, type[Event]], TaskStatus]] = MappingProxyType({
+_ROWS: Mapping[tuple[TaskStatus, type[Event]], TaskStatus] = {
     (_S.PENDING,  DependenciesMet):  _S.READY,
     (_S.PENDING,  DependencyLost):   _S.BLOCKED,
     (_S.PENDING,  BreakpointOpened): _S.BLOCKED,
@@ -52,8 +52,16 @@ TRANSITIONS: Final[Mapping[tuple[TaskStatus, type[Event]], TaskStatus]] = Mappin
     (_S.RETRYING, BreakpointOpened): _S.BLOCKED,
     (_S.BLOCKED,  Unblocked):        _S.READY,
     (_S.BLOCKED,  UnblockedWaiting): _S.PENDING,
-} | {(status, Cancelled): _S.CANCELLED for status in _S if status not in (_S.COMPLETED, _S.CANCELLED)})
+}
 # fmt: on
+_CANCELS: Mapping[tuple[TaskStatus, type[Event]], TaskStatus] = {
+    (status, Cancelled): _S.CANCELLED
+    for status in _S
+    if status not in {_S.COMPLETED, _S.CANCELLED}
+}
+
+TRANSITIONS: Final = MappingProxyType({**_ROWS, **_CANCELS})
+"""The status that follows, by the status and the type of event; what is absent is illegal."""
 
 TERMINAL: Final = frozenset(TaskStatus) - {status for status, _ in TRANSITIONS}
 

@@ -13,7 +13,7 @@ from banksman.core.breakpoints import BreakpointType
 from banksman.core.failures import failure_of
 from banksman.core.names import branch_name
 from banksman.core.outcome import Answered, Outcome
-from banksman.core.prompt import first_prompt, follow_up_prompt
+from banksman.core.prompt import first_prompt
 from banksman.core.records import Attempt, Step, Turn, UsageRecord
 from banksman.core.retry import ErrorClass, Failure
 from banksman.core.task import Task
@@ -62,7 +62,7 @@ class AgentStep:
         return after
 
     async def _grounded(self, attempt: Attempt) -> Attempt:
-        """Return the attempt with base and branch; without a base if the target was rewritten."""
+        """Return the attempt with base and branch; no base if the target was rewritten."""
         if attempt.base is not None:
             return attempt
         project = await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
@@ -81,9 +81,7 @@ class AgentStep:
         number = attempt.resumes
         if number is None:
             return attempt.start
-        resumed = await self._desk.ledger.commit(
-            lambda tx: tx.attempt(attempt.task_id, number)
-        )
+        resumed = await self._desk.ledger.commit(lambda tx: tx.attempt(attempt.task_id, number))
         return resumed.commit or resumed.start
 
     async def _turn(self, task: Task, attempt: Attempt) -> tuple[Attempt, Turn, bool]:
@@ -99,7 +97,8 @@ class AgentStep:
                 attempt=attempt.number,
                 number=number,
                 spool=f"p{attempt.project_id}-t{attempt.task_id}-a{attempt.number}-n{number}",
-                prompt=_prompt(task, attempt, number),
+                # Whole each time: an agent is a new process, and remembers nothing.
+                prompt=first_prompt(task, guidance=attempt.guidance or task.guidance),
                 started_at=self._desk.clock.now(),
             )
             counted = replace(attempt, turns=number, agent=attempt.agent or self._default)
@@ -108,7 +107,9 @@ class AgentStep:
 
         return await self._desk.ledger.commit(write)
 
-    def _brief(self, task: Task, attempt: Attempt, turn: Turn, place: Workspace) -> Brief:
+    def _brief(  # noqa: PLR0917 - whose, which, and where
+        self, task: Task, attempt: Attempt, turn: Turn, place: Workspace
+    ) -> Brief:
         spent_s = max(0, self._desk.clock.now() - attempt.started_at) / 1000
         return Brief(
             execution=f"{attempt.project_id}:{task.id}:{attempt.number}:{turn.number}",
@@ -173,12 +174,6 @@ async def trusted_tip(desk: Desk, integrated: str | None) -> str | None:
     if tip is None or not await desk.workspaces.contains(tip, integrated):
         return None
     return tip
-
-
-def _prompt(task: Task, attempt: Attempt, number: int) -> str:
-    if number == 1:
-        return first_prompt(task, guidance=attempt.guidance or task.guidance)
-    return follow_up_prompt(task, guidance=attempt.guidance)
 
 
 def _no_agent(name: str) -> Failure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from banksman.core.plan import PlanItem
 from banksman.core.records import Step
@@ -24,7 +24,7 @@ from banksman.orchestration.protocol import Reach, pass_by
 from banksman.orchestration.quality_controller import QualityController
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.orchestration.task_scheduler import TaskScheduler
-from banksman.orchestration.worker import Worker
+from banksman.orchestration.worker import StepRunner, Worker
 from banksman.ports import Agent, Chance, Check, Clock, Store, Workspaces
 from banksman.state.state_manager import StateManager
 
@@ -58,8 +58,8 @@ class Manner:
     """
 
     default_agent: str = ""
-    rules: RunRules = RunRules()
-    limits: TimeLimits = TimeLimits()
+    rules: RunRules = field(default_factory=RunRules)
+    limits: TimeLimits = field(default_factory=TimeLimits)
     reach: Reach = pass_by
 
 
@@ -91,7 +91,7 @@ class Assembly:
                 flow=self._flow,
                 decisions=decisions,
                 ledger=ledger,
-                worker=_worker(desk, decisions, ports, manner),
+                worker=_worker(desk, decisions, ports=ports, manner=manner),
                 commands=CommandDesk(self._state, self._flow, breakpoints),
                 workspaces=ports.workspaces,
                 rules=manner.rules,
@@ -105,7 +105,7 @@ class Assembly:
             return importer.import_plan(tx, self._project_id, items, prune=prune)
 
 
-def _worker(desk: Desk, decisions: DecisionEngine, ports: Ports, manner: Manner) -> Worker:
+def _worker(desk: Desk, decisions: DecisionEngine, *, ports: Ports, manner: Manner) -> Worker:
     quality = QualityController(
         state=desk.state,
         ledger=desk.ledger,
@@ -119,7 +119,7 @@ def _worker(desk: Desk, decisions: DecisionEngine, ports: Ports, manner: Manner)
     agent_step = AgentStep(
         desk, ports.agents, default=manner.default_agent, limits=manner.limits
     )
-    steps = {
+    steps: dict[Step, StepRunner] = {
         Step.AGENT: agent_step,
         Step.CAPTURE: CaptureStep(desk),
         Step.CHECKS: CheckStep(desk, quality, judge),

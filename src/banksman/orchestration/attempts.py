@@ -16,7 +16,7 @@ from banksman.core.retry import Failure
 from banksman.core.task import Task
 from banksman.orchestration.breakpoint_manager import BreakpointManager
 from banksman.orchestration.ledger import Ledger
-from banksman.orchestration.protocol import Point, Reach
+from banksman.orchestration.protocol import Reach
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.ports import Clock, Transaction, Workspaces
 from banksman.state.state_manager import StateManager
@@ -50,9 +50,7 @@ class Desk:
         """Return the attempt's task as it stands."""
         return await self.ledger.commit(lambda tx: tx.task(attempt.task_id))
 
-    def note(
-        self, tx: Transaction, attempt: Attempt, kind: str, *records: Record
-    ) -> Attempt:
+    def note(self, tx: Transaction, attempt: Attempt, kind: str, *records: Record) -> Attempt:
         """Write the attempt as it is now, and what belongs to it, as one journal line."""
         self.state.record(
             tx, kind, attempt, *records, task_id=attempt.task_id, attempt=attempt.number
@@ -91,9 +89,7 @@ class Desk:
 
         return await self.ledger.commit(write)
 
-    async def block(
-        self, attempt: Attempt, stop: Stop, also: Extra | None = None
-    ) -> Attempt:
+    async def block(self, attempt: Attempt, stop: Stop, also: Extra | None = None) -> Attempt:
         """End the attempt at a breakpoint; its workspace stays for a person to look at."""
         saved = await self.save(attempt, stop.message)
 
@@ -111,7 +107,7 @@ class Desk:
         """Send the attempt to its agent for another turn, with what it must be told."""
         return await self.move(replace(attempt, step=Step.AGENT, guidance=guidance), kind)
 
-    def _write_before_the_end(
+    def _write_before_the_end(  # noqa: PLR0917 - where, whose and what, in this order
         self, tx: Transaction, attempt: Attempt, saved: Checkpoint | None, also: Extra | None
     ) -> None:
         """What must be written while the attempt is still open: the store fences ended ones."""
@@ -121,5 +117,3 @@ class Desk:
             stored = tx.attempt(attempt.task_id, attempt.number)
             # An attempt that resumes this one starts from what was saved.
             self.note(tx, replace(stored, start=saved.commit), "work.saved", saved)
-
-

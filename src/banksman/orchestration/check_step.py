@@ -31,9 +31,7 @@ class CaptureStep:
             replace(change, task_id=attempt.task_id, attempt=attempt.number)
             for change in capture.changes
         )
-        captured = replace(
-            attempt, commit=capture.commit, tree=capture.tree, step=Step.CHECKS
-        )
+        captured = replace(attempt, commit=capture.commit, tree=capture.tree, step=Step.CHECKS)
         after = await self._desk.move(captured, "capture.recorded", *changes)
         self._desk.reach(Point.CAPTURE_RECORDED)
         return after
@@ -71,7 +69,7 @@ class CheckStep:
 
 def recorded_capture(attempt: Attempt, changes: tuple[FileChange, ...]) -> Capture:
     """Return the capture that the store knows of."""
-    assert attempt.commit and attempt.tree and attempt.base, "captured before it is checked"
-    return Capture(
-        commit=attempt.commit, tree=attempt.tree, base=attempt.base, changes=changes
-    )
+    assert attempt.commit is not None, "captured before it is checked"
+    assert attempt.tree is not None, "captured before it is checked"
+    assert attempt.base is not None, "a capture has a base"
+    return Capture(commit=attempt.commit, tree=attempt.tree, base=attempt.base, changes=changes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
 from banksman.core.breakpoints import Resolution
 from banksman.core.records import Command, StopWhy
@@ -100,7 +100,9 @@ class CommandDesk:
             return self._stop(tx, command, task, reason)
         return _about(self._flow.block(tx, task.id, reason)), ()
 
-    def _stop(self, tx: Transaction, command: Command, task: Task, reason: str) -> Applied:
+    def _stop(  # noqa: PLR0917 - in answer to what, which task, and why
+        self, tx: Transaction, command: Command, task: Task, reason: str
+    ) -> Applied:
         """Record the wish to stop a running attempt; its state changes when it has ended."""
         attempt = tx.attempt(task.id, task.attempt)
         if attempt.stop is None or command.name == "cancel":
@@ -139,7 +141,7 @@ class CommandDesk:
             self._state.record(tx, "target.adopted", project, actor=command.by)
         cancelled = self._flow.resolved(tx, event, release, command.by)
         told = {"breakpoint": event.id, "resolution": event.resolution}
-        effects = (
+        effects: tuple[Effect, ...] = (
             *(CleanTask(task_id=task_id) for task_id in cancelled),
             *_stops(tx, event.tasks or (event.task_id,)),
         )
@@ -161,13 +163,13 @@ class CommandDesk:
         said = command.arguments.get("spec")
         if not isinstance(said, dict):
             raise CommandRefusedException(message="a new task needs a spec.")
-        spec = from_plain(TaskSpec, said)
+        spec = from_plain(TaskSpec, cast("dict[str, object]", said))
         if any(task.spec.key == spec.key for task in tx.tasks(command.project_id)):
             raise CommandRefusedException(message=f"there is a task {spec.key!r} already.")
         names = command.arguments.get("needs")
         needs = [
             find_task(tx, command.project_id, str(name)).id
-            for name in (names if isinstance(names, list) else [])
+            for name in (cast("list[object]", names) if isinstance(names, list) else [])
         ]
         task = self._state.create_task(
             command.project_id, spec, needs=needs, tx=tx, actor=command.by

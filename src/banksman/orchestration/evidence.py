@@ -45,9 +45,7 @@ def evidence_of(
 
 def _tests(verdicts: Sequence[Verdict], outcome: str) -> int:
     """Sum one count over the checks that judge tests one by one."""
-    return sum(
-        getattr(one.counts, outcome) for one in verdicts if one.comparison is not None
-    )
+    return sum(getattr(one.counts, outcome) for one in verdicts if one.comparison is not None)
 
 
 def _outside(task: Task, capture: Capture) -> int:

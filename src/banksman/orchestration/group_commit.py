@@ -27,7 +27,7 @@ class _Piece:
         self.future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
     def succeed(self, answer: object) -> None:
-        # Whoever waited may have been cancelled since; what it handed in is written all the same.
+        # Whoever waited may have been cancelled since; what was handed in is written anyway.
         if not self.future.done():
             self.future.set_result(answer)
 
@@ -57,7 +57,7 @@ class GroupCommit:
         return await piece.future  # type: ignore[return-value]  # as said above
 
     def flush(self, duties: Callable[[Transaction], T]) -> T:
-        """Write everything handed in so far, then the engine's own duties; return their answer.
+        """Write what was handed in so far, then the engine's own duties; return their answer.
 
         Raises:
             StoreException: The store refuses even single pieces; nothing is lost, and the
@@ -69,7 +69,7 @@ class GroupCommit:
         if not self._together(pieces):
             broken = self._one_by_one(pieces)
             if broken is not None:
-                own.future.exception()  # Looked at, so that nobody misses it: it is raised here.
+                own.future.exception()  # Looked at here, so that nobody misses it.
                 raise broken
         return own.future.result()  # type: ignore[return-value]  # what `duties` returned
 

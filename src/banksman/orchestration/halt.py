@@ -16,9 +16,7 @@ from banksman.ports import Agent, Transaction
 class Halt:
     """Ends an attempt that somebody asked to stop."""
 
-    def __init__(
-        self, desk: Desk, integrator: Integrator, agents: Mapping[str, Agent]
-    ) -> None:
+    def __init__(self, desk: Desk, integrator: Integrator, agents: Mapping[str, Agent]) -> None:
         self._desk = desk
         self._integrator = integrator
         self._agents = agents
@@ -58,9 +56,7 @@ class Halt:
         def write(tx: Transaction) -> Attempt:
             if saved is not None:
                 self._desk.note(tx, attempt, "work.saved", saved)
-            self._desk.flow.cancel(
-                tx, attempt.task_id, attempt.stop_reason, attempt.stop_by
-            )
+            self._desk.flow.cancel(tx, attempt.task_id, attempt.stop_reason, attempt.stop_by)
             return tx.attempt(attempt.task_id, attempt.number)
 
         return await self._desk.ledger.commit(write)

@@ -85,9 +85,7 @@ class Integrator:
 
     async def _publish(self, attempt: Attempt, tip: str, combined: Combined) -> Attempt:
         superseded = attempt.superseded if attempt.new is None else _with(attempt)
-        intended = replace(
-            attempt, expected=tip, new=combined.commit, superseded=superseded
-        )
+        intended = replace(attempt, expected=tip, new=combined.commit, superseded=superseded)
         attempt = await self._desk.move(intended, "integration.intended")
         self._desk.reach(Point.INTEGRATE_INTENDED)
         swapped = await self._desk.workspaces.publish(tip, combined.commit)
@@ -101,14 +99,12 @@ class Integrator:
                 return commit
         return None
 
-    async def _holds_on(
+    async def _holds_on(  # noqa: PLR0917 - whose work, and on what
         self, task: Task, attempt: Attempt, tip: str, combined: Combined
     ) -> Attempt | None:
         """Check the work on the moved tip; return None if it holds, else what follows."""
         changes = await self._desk.workspaces.changes(tip, combined.commit)
-        capture = Capture(
-            commit=combined.commit, tree=combined.tree, base=tip, changes=changes
-        )
+        capture = Capture(commit=combined.commit, tree=combined.tree, base=tip, changes=changes)
         report = await self._quality.validate_output(task, attempt, capture)
         if report.gate_holds:
             return None
@@ -116,7 +112,7 @@ class Integrator:
             Case(task=task, attempt=attempt, capture=capture, report=report, rebased=True)
         )
 
-    async def _conflict(
+    async def _conflict(  # noqa: PLR0917 - whose work, and with what
         self, task: Task, attempt: Attempt, tip: str, conflict: Conflict
     ) -> Attempt:
         if attempt.conflicts:
@@ -124,7 +120,7 @@ class Integrator:
                 attempt,
                 Stop(
                     type=BreakpointType.MERGE_CONFLICT,
-                    message=f"the work conflicts with the target in {len(conflict.paths)} file(s)",
+                    message=f"it conflicts with the target in {len(conflict.paths)} file(s)",
                     details=conflict.paths,
                 ),
             )

@@ -49,9 +49,7 @@ class Judge:
                     if one.number != case.attempt.number
                 ],
             )
-            decision = self._decisions.decide_next_action(
-                tx, case.task, case.attempt, evidence
-            )
+            decision = self._decisions.decide_next_action(tx, case.task, case.attempt, evidence)
             return self._follow(tx, case, decision)
 
         return await self._desk.ledger.commit(write)
@@ -100,9 +98,7 @@ class Judge:
             decision.reason,
             details=case.report.feedback,
         )
-        self._desk.flow.block_attempt(
-            tx, case.task.id, case.attempt.number, decision.reason
-        )
+        self._desk.flow.block_attempt(tx, case.task.id, case.attempt.number, decision.reason)
         return tx.attempt(case.task.id, case.attempt.number)
 
     def _checkpoint(self, case: Case) -> Checkpoint:

@@ -66,7 +66,9 @@ class PlanImporter:
             kept=_keys(task.spec.key for task in change.absent if not prune),
         )
 
-    def _change(self, tx: Transaction, task: Task, item: PlanItem, needs: set[TaskId]) -> None:
+    def _change(  # noqa: PLR0917 - which task, to what
+        self, tx: Transaction, task: Task, item: PlanItem, needs: set[TaskId]
+    ) -> None:
         kept = tuple(need for need in task.needs if need in needs)
         respecified = replace(task, spec=item.spec, needs=kept)
         self._state.respecify(tx, respecified, reason="the plan changed", actor="plan")

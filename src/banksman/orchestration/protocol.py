@@ -66,7 +66,7 @@ class Act:
 PROTOCOL: Final = (
     Act(
         intent="start attempt: number, spool folder, epoch",
-        act="the runner locks its spool, writes pid, start time and boot id, executes the agent",
+        act="the runner locks its spool, writes pid, start time, boot id, executes the agent",
         truth="lock held: re-attached; result in the spool: taken; neither: lost",
         points=(Point.START_INTENDED, Point.START_ACTED, Point.START_RECORDED),
     ),

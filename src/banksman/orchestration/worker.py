@@ -1,9 +1,9 @@
 """One attempt, start to end.
 
-claim → workspace → prompt → agent turn(s) → file changes → checks → decision → integrate, or
-another turn, or a retry, or a person. The attempt's stored step says where it is; the loop below
-does the step and goes on with what the step returned. After a crash the same loop is entered at
-the same step: there is no other recovery.
+claim → workspace → prompt → agent turn(s) → changes → checks → decision → integrate, or
+another turn, or a retry, or a person. The attempt's stored step says where it is; the loop
+below does the step and goes on with what the step returned. After a crash the same loop is
+entered at the same step: there is no other recovery.
 """
 
 from __future__ import annotations

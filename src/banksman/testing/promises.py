@@ -9,6 +9,7 @@ from itertools import pairwise
 from banksman.core.records import JournalEntry
 from banksman.core.task import DependencyPolicy, Task, TaskStatus
 from banksman.testing.simulation import History
+from banksman.testing.world import Tree
 
 _GONE = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.FAILED})
 
@@ -46,9 +47,7 @@ def _integrated_once(history: History) -> Iterator[str]:
     names = history.world.history(history.world.target)
     messages = (history.world.commits[name].message for name in names)
     found = Counter(_task_of(message) for message in messages if message != "base")
-    wanted = Counter(
-        task.id for task in history.tasks if task.status is TaskStatus.COMPLETED
-    )
+    wanted = Counter(task.id for task in history.tasks if task.status is TaskStatus.COMPLETED)
     if found != wanted:
         yield f"the target has commits of tasks {dict(found)}, completed are {dict(wanted)}"
 
@@ -60,12 +59,16 @@ def _task_of(message: str) -> int:
 
 def _work_is_there(history: History) -> Iterator[str]:
     target = history.world.target
-    files = history.world.commits[target].tree if target else {}
+    files: Tree = history.world.commits[target].tree if target else {}
     for task in history.tasks:
-        if task.status is TaskStatus.COMPLETED and f"task-{task.spec.key}" not in files:
-            # A person may accept or edit work that its agent never did; then it was not asked.
-            if not _was_overruled(history, task):
-                yield f"the work of {task.spec.key} is not on the target"
+        missing = f"task-{task.spec.key}" not in files
+        # A person may accept or edit work that its agent never did; then it was not asked.
+        if (
+            missing
+            and task.status is TaskStatus.COMPLETED
+            and not _was_overruled(history, task)
+        ):
+            yield f"the work of {task.spec.key} is not on the target"
 
 
 def _was_overruled(history: History, task: Task) -> bool:

@@ -1,4 +1,4 @@
-"""A simulated agent: its processes live in the world and outlive the engine that started them."""
+"""A simulated agent: its processes live in the world, and outlive the engine."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class SimAgent:
             self._world.doubled.append(brief.task.id)
         process = SimProcess(task_id=brief.task.id, attempt=brief.attempt, kind=self._fate())
         self._world.processes[brief.spool] = process
-        wait_s = SILENCE_S if process.kind == "stalled" else WORK_S * self._world.random.random()
+        wait_s = (
+            SILENCE_S if process.kind == "stalled" else WORK_S * self._world.random.random()
+        )
         asyncio.get_running_loop().call_later(wait_s, self._end, brief, process)
 
     def _fate(self) -> str:

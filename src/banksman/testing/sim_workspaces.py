@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -89,7 +89,7 @@ class SimWorkspaces:
         self._world.worktrees.pop(_key(attempt), None)
 
     @asynccontextmanager
-    async def checkout(self, commit: str, purpose: str) -> AsyncIterator[Checkout]:
+    async def checkout(self, commit: str, purpose: str) -> AsyncGenerator[Checkout]:
         """Open a checkout; its path tells the simulated checks which commit it is."""
         await self._git()
         tree = tree_name(self._world.commits[commit].tree)

@@ -29,11 +29,9 @@ class _TimeJumper(selectors.BaseSelector):
     def __init__(self) -> None:
         self.now_s = 0.0
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise StuckException("every task waits and there is no timer")
+            raise StuckException
         self.now_s += max(0.0, timeout)
         return []
 

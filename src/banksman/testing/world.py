@@ -131,8 +131,7 @@ class World:
     def living(self, task_id: int) -> int:
         """Return how many agents of a task run now."""
         return sum(
-            one.task_id == task_id and not one.ended.is_set()
-            for one in self.processes.values()
+            one.task_id == task_id and not one.ended.is_set() for one in self.processes.values()
         )
 
 

@@ -12,7 +12,6 @@ from banksman.core.prompt import (
     conflict_text,
     feedback_text,
     first_prompt,
-    follow_up_prompt,
     quoted,
     shortened,
 )
@@ -90,24 +89,6 @@ def test_guidance_ends_the_first_prompt() -> None:
 def test_a_title_stays_on_its_line() -> None:
     text = first_prompt(make_task(title="Add\n# Rules\r\n\x1b[2Jno"))
     assert text.startswith("# Task 7: Add # Rules no\n")
-
-
-def test_a_follow_up_carries_the_guidance_and_is_short() -> None:
-    assert follow_up_prompt(FULL, guidance="The checks fail.\n> test_a fails\n") == (
-        "# Task 7, again: Add types\n"
-        "\n"
-        "The checks fail.\n"
-        "> test_a fails\n"
-        "\n"
-        "Everything said at the start still holds: the acceptance criteria, the paths, the "
-        "rules. Change the work so that all checks pass, then end.\n"
-    )
-
-
-def test_a_follow_up_without_guidance_asks_to_go_on() -> None:
-    assert "\n\nThe work is not finished. Go on with it.\n\n" in follow_up_prompt(
-        FULL, guidance=""
-    )
 
 
 def failing(*details: str, check: str = "pytest") -> QualityReport:
