@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from banksman.exceptions import WorkspaceException
-from banksman.ports import Checkout, Workspaces
+from banksman.ports import Checkout
+
+
+class Checkouts(Protocol):
+    """The one thing that checks need of `banksman.ports.Workspaces`."""
+
+    def checkout(self, commit: str, purpose: str) -> AbstractAsyncContextManager[Checkout]:
+        """Open a fresh checkout of a commit, set up for checks; removed at the end."""
+        ...
 
 
 class Site:
@@ -19,7 +27,7 @@ class Site:
         output: What the set-up printed.
     """
 
-    def __init__(self, workspaces: Workspaces, commit: str) -> None:
+    def __init__(self, workspaces: Checkouts, commit: str) -> None:
         self._workspaces = workspaces
         self._commit = commit
         self._stack = AsyncExitStack()

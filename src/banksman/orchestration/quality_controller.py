@@ -32,7 +32,7 @@ from banksman.orchestration.check_runs import (
     Together,
     is_answer,
 )
-from banksman.orchestration.check_site import Site
+from banksman.orchestration.check_site import Checkouts, Site
 from banksman.orchestration.ledger import Ledger
 from banksman.orchestration.protocol import Reach, pass_by
 from banksman.orchestration.verdicts import (
@@ -43,7 +43,7 @@ from banksman.orchestration.verdicts import (
     not_asked,
     unknown,
 )
-from banksman.ports import Capture, Check, Clock, Workspaces
+from banksman.ports import Capture, Check, Clock
 from banksman.state.state_manager import StateManager
 
 TREES_MAX: Final = 1000
@@ -77,7 +77,7 @@ class QualityController:
         *,
         state: StateManager,
         ledger: Ledger,
-        workspaces: Workspaces,
+        workspaces: Checkouts,
         checks: Sequence[Check],
         clock: Clock,
         at_once: int = CHECKS_AT_ONCE,
