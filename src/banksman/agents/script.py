@@ -165,7 +165,8 @@ def read_scripts(folder: Path) -> Mapping[str, Script]:
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             problems.append(f"{path.name}: {' '.join(str(error).split())}")
     if problems:
-        raise PlanException(message=f"scripts in {folder}", problems=tuple(problems))
+        # The message alone says all too, for who tells it with a place of its own.
+        raise PlanException(message="; ".join(problems), problems=tuple(problems))
     return scripts
 
 

@@ -24,6 +24,7 @@ def problems_of(place: Path, text: str | bytes) -> tuple[str, ...]:
     (place / "key.yaml").write_bytes(content)
     with pytest.raises(PlanException) as caught:
         read_scripts(place)
+    assert all(problem in caught.value.message for problem in caught.value.problems)
     return caught.value.problems
 
 
