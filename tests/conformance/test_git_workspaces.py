@@ -10,7 +10,7 @@ import pytest
 from banksman.testing.workspace_contract import WorkspaceContract
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.outfit import WorkspaceSettings
-from tests.unit.workspaces.scene import Scene
+from tests.conformance.workspaces.scene import Scene
 
 
 class GitRig:

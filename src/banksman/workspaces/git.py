@@ -242,6 +242,11 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         # Its own children too: one that kept the pipes would keep us waiting.
         _signal(process, signal.SIGKILL)
     await process.wait()
+    # The pipes are closed when their end has been read.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE_S):
+            await _read(process.stdout)
+            await _read(process.stderr)
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -30,6 +30,7 @@ from banksman.workspaces.layout import (
     folders,
     forget,
     is_folder,
+    noted,
     read_note,
     write_note,
 )
@@ -152,9 +153,18 @@ class GitWorkspaces(TargetBranch):
 
         A folder that Banksman did not make stays.
         """
-        removed = [path for path in await self.leftovers(live) if await self._sweep(path)]
+        kept = tuple(live)
+        removed = [path for path in await self.leftovers(kept) if await self._sweep(path)]
+        for path in self._remains(kept):
+            await self._sweep(path)
         await self._worktrees.empty_trash()
         return tuple(removed)
+
+    def _remains(self, live: tuple[Attempt, ...]) -> list[Path]:
+        """Return where workspaces were of which a crash has left all but the folder."""
+        names = set(noted(self._layout)) - {_name(attempt) for attempt in live}
+        paths = [self._layout.folder(name) for name in sorted(names)]
+        return [path for path in paths if not is_folder(path) and self._is_abandoned(path)]
 
     async def _sweep(self, path: Path) -> bool:
         """Remove one leftover; return whether it was ours to remove."""
@@ -183,11 +193,8 @@ class GitWorkspaces(TargetBranch):
     async def _make(self, attempt: Attempt, site: Site) -> Note:
         """Make the workspace from nothing, and note that it is complete."""
         await self._clear(site)
-        tries = site.note.tries + 1 if site.note else 1
-        note = Note(base=site.base, branch=site.branch, tries=tries)
+        note = Note(base=site.base, branch=site.branch)
         write_note(self._layout, site.name, note)
-        if tries > 1:
-            await self._outfitter.end(f"setup-{site.name}-{tries - 1}")
         place = await self._worktrees.add(
             site.path, site.base, branch=site.branch, held=site.held
         )
@@ -197,9 +204,11 @@ class GitWorkspaces(TargetBranch):
             await self._worktrees.lay(place, tree)
         note = replace(
             note,
-            provided=await self._outfitter.provide(place),
+            provided=await self._outfitter.provide(place, committed=True),
             env=dict(await self._outfitter.environment(site.name, site.path)),
+            spool=_new_spool(site.path),
         )
+        write_note(self._layout, site.name, note)
         note = await self._set_up(attempt, replace(site, note=note, place=place))
         write_note(self._layout, site.name, replace(note, ready=True))
         return note
@@ -212,6 +221,8 @@ class GitWorkspaces(TargetBranch):
         await self._keeper.keep_branch(site)
         if site.note is None:
             await self._keeper.keep_capture(site)
+        elif site.note.spool:
+            await self._outfitter.end(site.note.spool)
         await self._worktrees.drop(site.path)
 
     async def _start(self, start: str, base: str) -> str:
@@ -228,16 +239,17 @@ class GitWorkspaces(TargetBranch):
         if not self._outfitter.changes_files:
             return site.note
         before = await self._snapshots.tree(site)
-        spool = f"setup-{site.name}-{site.note.tries}"
         marker = f"{attempt.project_id}:{attempt.task_id}:{attempt.number}:setup"
-        await self._outfitter.set_up(spool, site.path, env=site.note.env, marker=marker)
+        await self._outfitter.set_up(
+            site.note.spool, site.path, env=site.note.env, marker=marker
+        )
         return replace(site.note, before=before, after=await self._snapshots.tree(site))
 
     async def _open(self, path: Path, commit: str, lock: int) -> Checkout:
         note = Note(base=commit)
         write_note(self._layout, path.name, note)
         place = await self._worktrees.add(path, commit, held=(lock,))
-        await self._outfitter.provide(place)
+        await self._outfitter.provide(place, committed=False)
         env = await self._outfitter.environment(path.name, path)
         await self._outfitter.set_up(
             f"setup-{path.name}", path, env=env, marker=f"{path.name}:setup"
@@ -293,6 +305,11 @@ def _complete(site: Site) -> Note | None:
 def _is_touched(site: Site) -> bool:
     """Return whether somebody other than us may have worked in the workspace."""
     return site.note is None or site.note.ready
+
+
+def _new_spool(path: Path) -> str:
+    """Return a name for a fresh folder that no other has had: it tells when it was made."""
+    return f"setup-{path.name}-{path.stat().st_ctime_ns}"
 
 
 def _name(attempt: Attempt) -> str:

@@ -51,11 +51,7 @@ class Keeper:
 
     async def keep_branch(self, site: Site) -> str | None:
         """Return where the attempt's branch is, having made sure that a private ref has it."""
-        tip = (
-            await self._history.refs.resolve(f"refs/heads/{site.branch}")
-            if site.branch
-            else None
-        )
+        tip = await self._history.refs.branch(site.branch) if site.branch else None
         if (
             tip is not None
             and tip != site.base
@@ -89,7 +85,7 @@ class Keeper:
         if site.place is not None:
             found[await self._head(site.place)] = None
         if site.branch:
-            found[await self._history.refs.resolve(f"refs/heads/{site.branch}") or ""] = None
+            found[await self._history.refs.branch(site.branch) or ""] = None
         own = [
             commit
             for commit in found

@@ -147,9 +147,7 @@ class _Lander:
 
     async def _bring_along(self, landing: Landing, place: Path, new: str) -> None:
         """Let git move branch, index and files together, from exactly what was looked at."""
-        if await self._history.refs.resolve(f"refs/heads/{landing.branch}") != (
-            landing.branch_commit
-        ):
+        if await self._history.refs.branch(landing.branch) != (landing.branch_commit):
             raise _moved(landing)
         try:
             await self._git.run(
@@ -163,7 +161,7 @@ class _Lander:
             ) from error
 
     async def _commit(self, branch: str) -> str:
-        commit = await self._history.refs.resolve(f"refs/heads/{branch}")
+        commit = await self._history.refs.branch(branch)
         if commit is None:
             raise RepositoryException(
                 message=f"There is no local branch {branch!r}.",

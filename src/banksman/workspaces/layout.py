@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
+from banksman.core.names import workspace_owner
+
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
@@ -26,7 +28,7 @@ class Note:
         base: The commit it is made from.
         branch: Its branch, empty for a checkout.
         ready: It is complete; before that nobody but us has worked in it.
-        tries: How often it was begun; tells the setup commands of each from one another.
+        spool: What the spools of its setup commands begin with; never used before.
         env: Its variables.
         provided: What we copied or linked into it, by path; never part of what was made.
         before: The tree before the setup commands.
@@ -36,7 +38,7 @@ class Note:
     base: str
     branch: str = ""
     ready: bool = False
-    tries: int = 1
+    spool: str = ""
     env: dict[str, str] = field(default_factory=dict[str, str])
     provided: tuple[str, ...] = ()
     before: str = ""
@@ -75,6 +77,10 @@ class Layout:
         """The folder of notes, locks and indexes."""
         return self.state / "workspaces"
 
+    def folder(self, name: str) -> Path:
+        """The folder of the workspace or checkout with this name."""
+        return (self.work if workspace_owner(name) else self.checks) / name
+
     def note(self, name: str) -> Path:
         """The file with a workspace's note."""
         return self.notes / f"{name}.json"
@@ -98,6 +104,11 @@ def read_note(layout: Layout, name: str) -> Note | None:
         note = Note(**json.loads(layout.note(name).read_bytes()))
         return replace(note, provided=tuple(note.provided))
     return None
+
+
+def noted(layout: Layout) -> list[str]:
+    """Return the names of all workspaces of which something is remembered."""
+    return [path.stem for path in layout.notes.glob("[!.]*.json")]
 
 
 def write_note(layout: Layout, name: str, note: Note) -> None:

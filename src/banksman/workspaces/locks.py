@@ -37,6 +37,8 @@ async def hold(path: Path) -> AsyncGenerator[int]:
 
 def free(path: Path) -> bool:
     """Return whether nobody holds the lock at this moment."""
+    if not path.exists():
+        return True
     descriptor = _try(path)
     if descriptor is None:
         return False

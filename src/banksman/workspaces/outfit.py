@@ -71,8 +71,12 @@ class Outfitter:
         """Whether there are commands that may leave files behind."""
         return bool(self._settings.setup)
 
-    async def provide(self, place: Place) -> tuple[str, ...]:
+    async def provide(self, place: Place, *, committed: bool) -> tuple[str, ...]:
         """Copy and link what is configured; return the paths.
+
+        Args:
+            place: The worktree.
+            committed: Somebody may commit here: refuse what git does not ignore.
 
         Raises:
             WorkspaceException: Something is not there, leads outside, or is not ignored.
@@ -82,7 +86,8 @@ class Outfitter:
         target = place.work_tree
         copied = await in_thread(copy_files, ours.copy, self._source, target)
         linked = await in_thread(link_folders, ours.link, self._source, target)
-        await self._are_ignored(place, copied)
+        if committed and copied:
+            await self._are_ignored(place, copied)
         return (*copied, *linked)
 
     async def environment(self, name: str, path: Path) -> Mapping[str, str]:
@@ -131,8 +136,6 @@ class Outfitter:
         await self._leases.release(name)
 
     async def _are_ignored(self, place: Place, copied: tuple[str, ...]) -> None:
-        if not copied:
-            return
         answer = await self._git.run(
             place, "check-ignore", "-z", "--stdin",
             stdin=b"\0".join(map(os.fsencode, copied)), accept=(0, 1),

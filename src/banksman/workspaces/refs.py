@@ -22,6 +22,12 @@ class Refs:
         )
         return answer.text if answer.code == 0 else None
 
+    async def branch(self, name: str) -> str | None:
+        """Return where the local branch of exactly this name is, or None."""
+        ref = f"refs/heads/{name}"
+        answer = await self._run("show-ref", "--verify", "--hash", ref, accept=(0, 1, REFUSED))
+        return answer.text if answer.code == 0 else None
+
     async def below(self, prefix: str) -> dict[str, str]:
         """Return the commits by full name of the refs below a prefix."""
         answer = await self._run("for-each-ref", "--format=%(refname) %(objectname)", prefix)

@@ -111,7 +111,7 @@ async def inspect(
     where = await locate(path, git)
     history = History(git, where.common_dir)
     base = base or await _current_branch(where, git, history)
-    base_commit = await history.refs.resolve(f"refs/heads/{base}")
+    base_commit = await history.refs.branch(base)
     if base_commit is None:
         raise RepositoryException(
             message=f"There is no local branch {base!r}.",
@@ -126,7 +126,7 @@ async def inspect(
         base=base,
         base_commit=base_commit,
         target=target,
-        target_commit=await history.refs.resolve(f"refs/heads/{target}"),
+        target_commit=await history.refs.branch(target),
         author=await _author(history, git),
         shallow=(await git.run(path, "rev-parse", "--is-shallow-repository")).text == "true",
         dirty=await _dirty(where, git),

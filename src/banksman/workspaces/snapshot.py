@@ -97,8 +97,9 @@ class Snapshots:
 
     async def _read(self, site: Site, place: Place) -> str:
         await self._begin(site, place)
+        await self._forget_replaced(place)
         await self._open_repositories(place)
-        await self._add_all(place)
+        await self._git.run(place, "add", "-A", "--", ".")
         await self._add_forced(site, place)
         return await self._write(site, place)
 
@@ -109,6 +110,17 @@ class Snapshots:
             copy_index(kept, place.index)
         else:
             await self._git.run(place, "read-tree", site.base)
+
+    async def _forget_replaced(self, place: Place) -> None:
+        """Take what was a file and is none any more out of the index.
+
+        Git stops at a tracked file that has become a pipe or a socket, and would record a
+        repository in the place of one as a submodule.
+        """
+        changed = await self._git.run(place, "ls-files", "-m", "-z")
+        replaced = [path for path in set(changed.parts) if _is_no_file(place, path)]
+        if replaced:
+            await self._remove(place, replaced)
 
     async def _open_repositories(self, place: Place) -> None:
         """Make git look into repositories inside the workspace, as into any folder.
@@ -133,15 +145,6 @@ class Snapshots:
     async def _blank(self, place: Place) -> bytes:
         answer = await self._git.run(place, "hash-object", "-w", "--stdin")
         return answer.out.strip()
-
-    async def _add_all(self, place: Place) -> None:
-        answer = await self._git.run(place, "add", "-A", "--", ".", accept=(0, REFUSED))
-        if answer.code == 0:
-            return
-        # Git stops at a tracked file that has become a pipe or a socket. Such a file is gone.
-        tracked = (await self._git.run(place, "ls-files", "-z")).parts
-        await self._remove(place, [path for path in tracked if _is_special(place, path)])
-        await self._git.run(place, "add", "-A", "--", ".")
 
     async def _add_forced(self, site: Site, place: Place) -> None:
         index = site.place.git_dir / "index" if site.place else None
@@ -190,12 +193,13 @@ class Snapshots:
         )
 
 
-def _is_special(place: Place, path: bytes) -> bool:
+def _is_no_file(place: Place, path: bytes) -> bool:
+    """Return whether something else is where git expects a file or link."""
     try:
         mode = _file(place, path).lstat().st_mode
     except OSError:
         return False
-    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode))
+    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
 
 
 def _is_plain(place: Place, path: bytes) -> bool:

@@ -23,7 +23,7 @@ class TargetBranch:
         tip = await self.tip()
         if tip is not None:
             return tip
-        start = await self._history.refs.resolve(f"refs/heads/{self._base}")
+        start = await self._history.refs.branch(self._base)
         if start is None:
             raise WorkspaceException(message=f"the branch {self._base!r} is gone.")
         # Somebody else may make it at this moment: then it is where they made it.
@@ -34,7 +34,7 @@ class TargetBranch:
 
     async def tip(self) -> str | None:
         """Return the target branch's tip, or none if it is gone."""
-        return await self._history.refs.resolve(self._ref)
+        return await self._history.refs.branch(self._name)
 
     async def contains(self, commit: str, ancestor: str) -> bool:
         """Return whether `ancestor` is `commit` or one of its ancestors."""

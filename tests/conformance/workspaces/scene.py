@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from banksman.core.records import Attempt
 from banksman.ports import ProcessEnd, ProcessSpec
@@ -21,6 +21,17 @@ from banksman.workspaces.repository import Repository, inspect
 T = TypeVar("T")
 
 
+CONFIG: Final = """\
+[user]
+	name = Ada Example
+	email = ada@example.org
+[core]
+	hooksPath = .git/hooks
+[init]
+	templateDir =
+"""
+
+
 @dataclass
 class DirectExecutor:
     """The executor port as far as set-up commands need it: programs as plain children."""
@@ -31,22 +42,21 @@ class DirectExecutor:
     async def run(self, spool: str, spec: ProcessSpec) -> ProcessEnd:
         assert spool not in self.specs, "a spool is used once"
         self.specs[spool] = spec
-        process = await asyncio.create_subprocess_exec(
-            *spec.argv,
-            cwd=spec.cwd,
-            env=dict(spec.env),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        # Blocking, so that no such command lives on when a test kills its own process.
         try:
-            async with asyncio.timeout(spec.timeout_s):
-                output, _ = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+            done = subprocess.run(  # noqa: ASYNC221 - see above
+                spec.argv,
+                cwd=spec.cwd,
+                env=dict(spec.env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=spec.timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
             return ProcessEnd(how="timeout")
-        return ProcessEnd(how="exited", code=process.returncode, output=output)
+        return ProcessEnd(how="exited", code=done.returncode, output=done.stdout)
 
     async def attach(self, spool: str) -> bool:
         return spool in self.specs
@@ -69,27 +79,36 @@ class DirectExecutor:
 
 
 class Scene:
-    """A repository `repo` with `FILES`, a home, and folders for workspaces and state."""
+    """A repository `repo` with `FILES`, a home, and folders for workspaces and state.
+
+    Args:
+        folder: An empty folder, or one that has had a scene before: then it is left as it is.
+        options: Given to `git init`.
+    """
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.folder = folder
-        self.repo = folder / "repo"
-        self.home = folder / "home"
-        self.root = folder / "root"
-        self.executor = DirectExecutor()
+        self._place(folder)
+        if self.home.exists():
+            return
         self.home.mkdir()
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "GIT_CONFIG_NOSYSTEM": "1",
-        }
-        self.git("config", "--global", "user.name", "Ada Example", cwd=folder)
-        self.git("config", "--global", "user.email", "ada@example.org", cwd=folder)
+        (self.home / ".gitconfig").write_text(CONFIG)
         self.git("init", "-q", "-b", "main", *options, str(self.repo), cwd=folder)
         for name, text in FILES.items():
             self.write(name, text)
         self.write(".gitignore", "*.ignored\n.env\n")
         self.commit("first")
+
+    def _place(self, folder: Path) -> None:
+        self.folder = folder
+        self.repo = folder / "repo"
+        self.home = folder / "home"
+        self.root = folder / "root"
+        self.executor = DirectExecutor()
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
 
     @property
     def state(self) -> Path:
