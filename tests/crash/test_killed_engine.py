@@ -12,7 +12,7 @@ import pytest
 from banksman.orchestration.protocol import Point
 from tests.crash.real_projects import assert_done_once, layers, make_project
 
-RUN = ("-m", "banksman.testing.kill_at", "decided", "1000000")
+RUN = ("-m", "banksman", "run", "--no-wait")
 MOMENTS = 30
 STOPS = frozenset({Point.STOP_INTENDED, Point.STOP_ACTED, Point.STOP_SAVED})
 
