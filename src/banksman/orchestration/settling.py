@@ -65,13 +65,10 @@ class Settling:
     def settle(self, tx: Transaction, project_id: ProjectId) -> tuple[Task, ...]:
         """Return the tasks that moved, as they stand now, by id."""
         moved: dict[TaskId, Task] = {}
-        stopped: set[TaskId] = set()
         while agenda := self._boards.read(tx, project_id, Board.take_agenda):
-            look = partial(_look, agenda=agenda, stopped=stopped)
+            look = partial(_look, agenda=agenda)
             todo = self._boards.read(tx, project_id, look)
             moved.update((task.id, task) for task in self._write(tx, todo))
-            stopped.update(task.id for task in todo.of(Consequence.STOP))
-            stopped.update(task.id for task in todo.of(Consequence.ASK))
             if todo.doubtful:
                 freed = self._losses.review(tx, project_id)
                 moved.update((task.id, task) for task in freed)
@@ -91,7 +88,7 @@ class Settling:
             yield from self._state.apply(tx, [(task.id, BreakpointOpened(reason=GATE_WORDS))])
 
 
-def _look(board: Board, agenda: Collection[TaskId], stopped: Collection[TaskId]) -> Pass:
+def _look(board: Board, agenda: Collection[TaskId]) -> Pass:
     tasks = [board.task(task_id) for task_id in agenda]
     moves = ((task, consequence(task, board.standing(task.id))) for task in tasks)
     return Pass(
@@ -101,7 +98,7 @@ def _look(board: Board, agenda: Collection[TaskId], stopped: Collection[TaskId])
             for task in tasks
             if end_of(task.status) is End.LOST and _stops_somebody(board, task)
         ),
-        doubtful=any(_is_doubtful(board, task) for task in tasks if task.id not in stopped),
+        doubtful=any(_is_doubtful(board, task) for task in tasks),
     )
 
 

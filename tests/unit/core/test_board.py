@@ -178,6 +178,18 @@ def test_cancelling_one_of_its_tasks_ends_a_deadlock_and_reviving_it_begins_it_a
     assert stuck(board) == {1, 2, 3}
 
 
+def test_beside_a_broken_cycle_it_still_counts_who_waits_for_whom() -> None:
+    # 1 needs 2, 2 needs 3, 3 needs 1. That 2 was lost lets 1 run, and 3 waits for it, though
+    # the edge between them is part of no order.
+    first = specified(a_task(1, 2, status=_S.READY), policy=DependencyPolicy.RUN)
+    board = Board([first, a_task(2, 3, status=_S.FAILED), a_task(3, 1)])
+    other = specified(a_task(4, status=_S.READY), estimate_min=1.5)
+    board.put(other)
+    assert board.first(at(0)) == first
+    moved(board, 3, _S.CANCELLED)
+    assert board.first(at(0)) == other
+
+
 def test_cutting_an_edge_ends_a_deadlock() -> None:
     board = Board([a_task(1, 2), a_task(2, 1)])
     assert stuck(board) == {1, 2}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from banksman.core.critical_path import CriticalPaths
 from banksman.core.graph import DependencyGraph
 from banksman.core.task import TaskId
@@ -60,6 +62,30 @@ def test_without_a_change_nothing_is_computed() -> None:
     paths.refresh()
     paths.weigh(TaskId(1), 1.0)
     assert paths.refresh() == frozenset()
+
+
+class CountingGraph(DependencyGraph):
+    """Counts how often it is asked who depends on a task."""
+
+    asked = 0
+
+    def dependents(self, task: TaskId) -> AbstractSet[TaskId]:
+        self.asked += 1
+        return super().dependents(task)
+
+
+def test_what_was_worked_off_is_not_worked_off_again() -> None:
+    graph = CountingGraph()
+    paths = CriticalPaths(graph)
+    for number in range(1, 101):
+        graph.add(TaskId(number), ids([number - 1] if number > 1 else []))
+        paths.weigh(TaskId(number), 1.0)
+    paths.refresh()
+    assert graph.asked == 100, "once for each, though each lengthens all paths before it"
+    paths.weigh(TaskId(1), 0.0)
+    paths.refresh()
+    paths.refresh()
+    assert graph.asked == 100, "what is finished depends on nothing that comes later"
 
 
 def test_a_cycle_adds_nothing_to_itself() -> None:

@@ -357,6 +357,30 @@ def test_an_answer_to_a_notice_stops_nothing_and_lets_nothing_go(bench: Bench) -
     assert bench.status(task) == [_S.READY]
 
 
+def test_a_notice_that_nobody_has_read_keeps_no_task_from_going_on(bench: Bench) -> None:
+    task = bench.add("a")
+    claimed = bench.claim()
+    with bench.state.transaction() as tx:
+        bench.breakpoints.trigger_breakpoint(
+            tx, tx.task(task.id), BreakpointType.RATE_LIMIT_HIT, "slow down"
+        )
+    bench.block_attempt(claimed)
+    _, question = bench.open_events()
+    bench.resolve(question, Resolution.RETRY)
+    assert bench.status(task) == [_S.READY]
+
+
+def test_an_answer_about_a_task_that_is_not_stopped_moves_nothing(bench: Bench) -> None:
+    task = bench.add("a")
+    bench.claim()
+    with bench.state.transaction() as tx:
+        bench.breakpoints.trigger_breakpoint(
+            tx, tx.task(task.id), BreakpointType.TIME_THRESHOLD_EXCEEDED, "it takes long"
+        )
+    bench.resolve(bench.only_event(), Resolution.RETRY)
+    assert bench.status(task) == [_S.RUNNING]
+
+
 def test_cancelling_at_a_notice_of_a_running_attempt_only_asks_it_to_stop(
     bench: Bench,
 ) -> None:

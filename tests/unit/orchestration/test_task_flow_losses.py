@@ -114,6 +114,18 @@ def test_a_task_that_fails_again_keeps_its_one_open_event(bench: Bench) -> None:
     after = bench.add("after", lost)
     bench.lose(lost)
     bench.scheduler.retry_task(lost.id, by="ada")
+    bench.lose(lost)
+    event = bench.only_event()
+    assert (event.attempt, event.tasks) == (1, (after.id,))
+    about = [entry.kind for entry in bench.journal() if entry.kind.startswith("breakpoint.")]
+    assert about == ["breakpoint.opened"], "nothing new is told as news"
+
+
+def test_a_task_that_fails_again_stops_newcomers_by_the_same_event(bench: Bench) -> None:
+    lost = bench.add("lost")
+    after = bench.add("after", lost)
+    bench.lose(lost)
+    bench.scheduler.retry_task(lost.id, by="ada")
     late = bench.add("late", lost)
     bench.lose(lost)
     assert bench.status(after, late) == [_S.BLOCKED, _S.BLOCKED]
