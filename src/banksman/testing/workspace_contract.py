@@ -12,74 +12,24 @@ How a workspace stores its files is the rig's affair, so that simulated ones can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Final, Protocol
 
 import pytest
 
-from banksman.core.names import branch_name
-from banksman.core.records import Attempt, FileChange
-from banksman.core.task import Instant, ProjectId, TaskId
 from banksman.exceptions import WorkspaceException
-from banksman.ports import Combined, Conflict, Workspaces
-
-FILES: Final[Mapping[str, str]] = {"a.txt": "alpha\n", "b.txt": "beta\n", "c.txt": "gamma\n"}
-"""The files that the project's base has."""
-
-
-class WorkspaceRig(Protocol):
-    """A project with `FILES`, and a hand in its workspaces."""
-
-    @property
-    def workspaces(self) -> Workspaces:
-        """What is tested."""
-        ...
-
-    def write(self, folder: Path, name: str, text: str) -> None:
-        """Write a file in a workspace, as an agent does."""
-        ...
-
-    def delete(self, folder: Path, name: str) -> None:
-        """Delete a file in a workspace."""
-        ...
-
-    def read(self, folder: Path, name: str) -> str | None:
-        """Return a file of a workspace or checkout, or None if it is not there."""
-        ...
-
-    def reopen(self) -> None:
-        """Let the engine die and start again: `workspaces` is another object after this."""
-        ...
+from banksman.testing.target_contract import TargetContract
+from banksman.testing.workspace_rig import (
+    FILES,
+    WorkspaceRig,
+    an_attempt,
+    capture_of,
+    content,
+    paths,
+    publish_of,
+)
 
 
-def an_attempt(
-    base: str, *, task: int = 1, number: int = 1, start: str | None = None
-) -> Attempt:
-    """Return an attempt whose intent to make a workspace is recorded."""
-    return Attempt(
-        task_id=TaskId(task),
-        number=number,
-        project_id=ProjectId(1),
-        epoch=1,
-        started_at=Instant(0),
-        base=base,
-        branch=branch_name(TaskId(task), "Some title", number),
-        start=start,
-    )
-
-
-class WorkspaceContract:
+class WorkspaceContract(TargetContract):
     """The promises of `banksman.ports.Workspaces`."""
-
-    def test_the_target_is_made_once_and_stays(self, rig: WorkspaceRig) -> None:
-        async def scenario() -> None:
-            assert await rig.workspaces.tip() is None
-            made = await rig.workspaces.ensure_target()
-            assert await rig.workspaces.tip() == made
-            assert await rig.workspaces.ensure_target() == made
-
-        asyncio.run(scenario())
 
     def test_a_workspace_has_the_files_of_its_base(self, rig: WorkspaceRig) -> None:
         async def scenario() -> None:
@@ -133,7 +83,7 @@ class WorkspaceContract:
     ) -> None:
         async def scenario() -> None:
             base = await rig.workspaces.ensure_target()
-            moved = await _publish(rig, base, task=9, files={"b.txt": "moved\n"})
+            moved = await publish_of(rig, base, task=9, files={"b.txt": "moved\n"})
             first = await rig.workspaces.prepare(an_attempt(base))
             rig.write(first.path, "a.txt", "changed\n")
             second = await rig.workspaces.prepare(an_attempt(moved))
@@ -145,13 +95,13 @@ class WorkspaceContract:
     def test_an_earlier_capture_is_laid_into_a_new_workspace(self, rig: WorkspaceRig) -> None:
         async def scenario() -> None:
             base = await rig.workspaces.ensure_target()
-            commit = await _capture(rig, base, {"a.txt": "changed\n", "new.txt": "new\n"})
+            commit = await capture_of(rig, base, {"a.txt": "changed\n", "new.txt": "new\n"})
             again = an_attempt(base, number=2, start=commit)
             workspace = await rig.workspaces.prepare(again)
             assert rig.read(workspace.path, "a.txt") == "changed\n"
             assert rig.read(workspace.path, "new.txt") == "new\n"
             capture = await rig.workspaces.capture(again, "again")
-            assert _paths(capture.changes) == ["a.txt", "new.txt"]
+            assert paths(capture.changes) == ["a.txt", "new.txt"]
 
         asyncio.run(scenario())
 
@@ -164,10 +114,10 @@ class WorkspaceContract:
             rig.write(workspace.path, "new.txt", "new\n")
             rig.delete(workspace.path, "b.txt")
             capture = await rig.workspaces.capture(attempt, "work")
-            assert _paths(capture.changes) == ["a.txt", "b.txt", "new.txt"]
+            assert paths(capture.changes) == ["a.txt", "b.txt", "new.txt"]
             assert capture.base == base
             assert await rig.workspaces.contains(capture.commit, base)
-            assert await _content(rig, capture.commit) == {
+            assert await content(rig, capture.commit) == {
                 "a.txt": "changed\n", "b.txt": None, "c.txt": "gamma\n", "new.txt": "new\n",
             }  # fmt: skip
 
@@ -193,7 +143,7 @@ class WorkspaceContract:
             first = await rig.workspaces.capture(attempt, "turn 1")
             rig.write(workspace.path, "b.txt", "second\n")
             second = await rig.workspaces.capture(attempt, "turn 2")
-            assert _paths(second.changes) == ["a.txt", "b.txt"]
+            assert paths(second.changes) == ["a.txt", "b.txt"]
             assert second.tree != first.tree
             assert rig.read(workspace.path, "a.txt") == "first\n"
 
@@ -229,7 +179,7 @@ class WorkspaceContract:
             assert commit is not None
             assert rig.read(workspace.path, "a.txt") == "half-done\n"
             await rig.workspaces.remove(attempt)
-            assert (await _content(rig, commit))["a.txt"] == "half-done\n"
+            assert (await content(rig, commit))["a.txt"] == "half-done\n"
 
         asyncio.run(scenario())
 
@@ -306,92 +256,6 @@ class WorkspaceContract:
 
         asyncio.run(scenario())
 
-    def test_work_on_a_tip_that_moved_has_both(self, rig: WorkspaceRig) -> None:
-        async def scenario() -> None:
-            base = await rig.workspaces.ensure_target()
-            commit = await _capture(rig, base, {"a.txt": "mine\n"})
-            tip = await _publish(rig, base, task=9, files={"b.txt": "theirs\n"})
-            combined = await rig.workspaces.combine(tip, commit, "both")
-            assert isinstance(combined, Combined)
-            assert await rig.workspaces.contains(combined.commit, tip)
-            assert _paths(await rig.workspaces.changes(tip, combined.commit)) == ["a.txt"]
-            assert await rig.workspaces.tip() == tip
-            content = await _content(rig, combined.commit)
-            assert (content["a.txt"], content["b.txt"]) == ("mine\n", "theirs\n")
-
-        asyncio.run(scenario())
-
-    def test_work_on_the_same_lines_is_a_conflict_that_names_them(
-        self, rig: WorkspaceRig
-    ) -> None:
-        async def scenario() -> None:
-            base = await rig.workspaces.ensure_target()
-            commit = await _capture(rig, base, {"a.txt": "mine\n", "c.txt": "mine\n"})
-            tip = await _publish(rig, base, task=9, files={"a.txt": "theirs\n"})
-            assert await rig.workspaces.combine(tip, commit, "both") == Conflict(
-                paths=("a.txt",)
-            )
-            assert await rig.workspaces.tip() == tip
-
-        asyncio.run(scenario())
-
-    def test_work_that_the_tip_has_already_is_a_commit_that_changes_nothing(
-        self, rig: WorkspaceRig
-    ) -> None:
-        async def scenario() -> None:
-            base = await rig.workspaces.ensure_target()
-            commit = await _capture(rig, base, {"a.txt": "same\n"})
-            tip = await _publish(rig, base, task=9, files={"a.txt": "same\n"})
-            combined = await rig.workspaces.combine(tip, commit, "nothing left")
-            assert isinstance(combined, Combined)
-            assert combined.commit != tip
-            assert await rig.workspaces.contains(combined.commit, tip)
-            assert await rig.workspaces.changes(tip, combined.commit) == ()
-
-        asyncio.run(scenario())
-
-    def test_publishing_from_where_the_target_is_not_does_nothing(
-        self, rig: WorkspaceRig
-    ) -> None:
-        async def scenario() -> None:
-            base = await rig.workspaces.ensure_target()
-            tip = await _publish(rig, base, task=9, files={"a.txt": "first\n"})
-            commit = await _capture(rig, base, {"b.txt": "late\n"})
-            assert not await rig.workspaces.publish(base, commit)
-            assert await rig.workspaces.tip() == tip
-
-        asyncio.run(scenario())
-
-    def test_of_many_who_publish_at_once_one_wins(self, rig: WorkspaceRig) -> None:
-        async def scenario() -> None:
-            base = await rig.workspaces.ensure_target()
-            commits = [
-                await _capture(rig, base, {"a.txt": f"{task}\n"}, task=task)
-                for task in range(1, 9)
-            ]
-            async with asyncio.TaskGroup() as group:
-                tries = {
-                    commit: group.create_task(rig.workspaces.publish(base, commit))
-                    for commit in commits
-                }
-            winners = [commit for commit, one in tries.items() if one.result()]
-            assert len(winners) == 1
-            assert await rig.workspaces.tip() == winners[0]
-
-        asyncio.run(scenario())
-
-    def test_history_knows_what_it_contains(self, rig: WorkspaceRig) -> None:
-        async def scenario() -> None:
-            base = await rig.workspaces.ensure_target()
-            aside = await _capture(rig, base, {"c.txt": "aside\n"})
-            tip = await _publish(rig, base, task=9, files={"a.txt": "on\n"})
-            assert await rig.workspaces.contains(tip, tip)
-            assert await rig.workspaces.contains(tip, base)
-            assert not await rig.workspaces.contains(base, tip)
-            assert not await rig.workspaces.contains(tip, aside)
-
-        asyncio.run(scenario())
-
     def test_workspaces_of_no_live_attempt_are_left_over_until_they_are_swept(
         self, rig: WorkspaceRig
     ) -> None:
@@ -410,31 +274,3 @@ class WorkspaceContract:
             assert rig.read(gone.path, "a.txt") is None
 
         asyncio.run(scenario())
-
-
-def _paths(changes: tuple[FileChange, ...]) -> list[str]:
-    return [change.path for change in changes]
-
-
-async def _content(rig: WorkspaceRig, commit: str) -> dict[str, str | None]:
-    """Return the files of a commit, as a checkout has them."""
-    async with rig.workspaces.checkout(commit, "look") as checkout:
-        return {name: rig.read(checkout.path, name) for name in (*FILES, "new.txt")}
-
-
-async def _capture(
-    rig: WorkspaceRig, base: str, files: Mapping[str, str], *, task: int = 1
-) -> str:
-    """Return the capture of an attempt that wrote these files."""
-    attempt = an_attempt(base, task=task)
-    workspace = await rig.workspaces.prepare(attempt)
-    for name, text in files.items():
-        rig.write(workspace.path, name, text)
-    return (await rig.workspaces.capture(attempt, f"task {task}")).commit
-
-
-async def _publish(rig: WorkspaceRig, base: str, *, task: int, files: Mapping[str, str]) -> str:
-    """Return the target's tip after another task's work came onto it."""
-    commit = await _capture(rig, base, files, task=task)
-    assert await rig.workspaces.publish(base, commit)
-    return commit

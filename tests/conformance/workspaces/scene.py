@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
+import pytest
+
 from banksman.core.records import Attempt
+from banksman.exceptions import WorkspaceException
 from banksman.ports import ProcessEnd, ProcessSpec
-from banksman.testing.workspace_contract import FILES, an_attempt
+from banksman.testing.workspace_rig import FILES, an_attempt
 from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.outfit import WorkspaceSettings
@@ -185,3 +189,28 @@ class Scene:
     def show(self, commit: str, path: str) -> str:
         """Return a file of a commit."""
         return self.git("show", f"{commit}:{path}")
+
+
+def python(code: str) -> tuple[str, ...]:
+    """Return a command that runs a piece of Python."""
+    return (sys.executable, "-c", code)
+
+
+def refusal(scene: Scene, settings: WorkspaceSettings) -> WorkspaceException:
+    """Return the error with which a workspace is not prepared."""
+
+    async def prepare(spaces: GitWorkspaces) -> None:
+        await spaces.prepare(scene.attempt())
+
+    with pytest.raises(WorkspaceException) as caught:
+        scene.run(prepare, settings)
+    return caught.value
+
+
+def prepare(scene: Scene, settings: WorkspaceSettings | None = None) -> Path:
+    """Return a workspace that was prepared."""
+
+    async def scenario(spaces: GitWorkspaces) -> Path:
+        return (await spaces.prepare(scene.attempt())).path
+
+    return scene.run(scenario, settings)

@@ -254,10 +254,9 @@ HOSTILE = [
 def test_hostile_names_are_captured_and_shown_escaped(scene: Scene) -> None:
     def work(path: Path) -> None:
         for name in HOSTILE:
-            whole = os.path.join(os.fsencode(path), name)  # noqa: PTH118 - bytes
-            os.makedirs(os.path.dirname(whole), exist_ok=True)  # noqa: PTH103, PTH120
-            with open(whole, "wb") as file:  # noqa: PTH123
-                file.write(name)
+            whole = path / os.fsdecode(name)
+            whole.parent.mkdir(exist_ok=True)
+            whole.write_bytes(name)
 
     capture = captured(scene, work)
     assert all(one.path.isprintable() for one in capture.changes)

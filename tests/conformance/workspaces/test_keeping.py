@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,8 +233,8 @@ def test_work_that_its_agent_locked_away_is_deleted(scene: Scene) -> None:
     async def scenario(spaces: GitWorkspaces) -> None:
         async with spaces.checkout(scene.git("rev-parse", "main"), "tests") as checkout:
             scene.write("shut/in/x", "x\n", at=checkout.path)
-            os.chmod(checkout.path / "shut/in", 0o500)  # noqa: PTH101 - as a test might
-            os.chmod(checkout.path / "shut", 0)  # noqa: PTH101
+            (checkout.path / "shut/in").chmod(0o500)
+            (checkout.path / "shut").chmod(0)
 
     scene.run(scenario)
     assert list((scene.root / "trash").iterdir()) == []
