@@ -124,7 +124,9 @@ class TaskDependencyException(BanksmanException):
 
     def __str__(self) -> str:
         walk = f": {' -> '.join(map(str, self.cycle))}" if self.cycle else ""
-        return f"task {self.task_id} cannot depend on task {self.depends_on}: {self.problem}{walk}"
+        # A task that is being made has no number yet.
+        who = f"task {self.task_id}" if self.task_id else "the new task"
+        return f"{who} cannot depend on task {self.depends_on}: {self.problem}{walk}"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -205,7 +207,9 @@ class StoreException(BanksmanException):
     """The database failed, or may not be used where it lies."""
 
     code: ClassVar[str] = "store"
-    recovery: ClassVar[str] = "Check the disk with `banksman doctor`; nothing committed is lost."
+    recovery: ClassVar[str] = (
+        "Check the disk with `banksman doctor`; nothing committed is lost."
+    )
 
     message: str
 

@@ -85,7 +85,12 @@ SEAMS: Final = (
             "os.system",
         ),
         modules=("multiprocessing", "pty", "subprocess"),
-        homes=("banksman.executors", "banksman.workspaces", "banksman.checks"),
+        homes=(
+            "banksman.executors",
+            "banksman.workspaces",
+            "banksman.checks",
+            "banksman.testing.kill_at",  # Ends itself: that is what it is for.
+        ),
     ),
     Seam(
         what="SQL",
