@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
@@ -169,21 +169,17 @@ def delete(path: Path) -> None:
     if not is_folder(path):
         path.unlink(missing_ok=True)
         return
-    shutil.rmtree(path, onerror=_force)
-    # What `_force` opened may still have content: once more, and now aloud.
-    if os.path.lexists(path):
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        _open_up(path)
         shutil.rmtree(path)
 
 
-def _force(_call: Callable[..., object], path: str, _error: object) -> None:
-    """Open a folder that cannot be listed or written, and try again."""
-    target = Path(path)
-    for folder in (target.parent, target):
-        if is_folder(folder):
-            with suppress(OSError):
-                folder.chmod(0o700)
-    with suppress(OSError):
-        if is_folder(target):
-            shutil.rmtree(target, ignore_errors=True)
-        else:
-            target.unlink()
+def _open_up(path: Path) -> None:
+    """Give us back the right to list and write a folder and all below it."""
+    folders = [path]
+    while folders:
+        folder = folders.pop()
+        folder.chmod(0o700)
+        folders += [child for child in folder.iterdir() if is_folder(child)]

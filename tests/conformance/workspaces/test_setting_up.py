@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from banksman.exceptions import WorkspaceException
+from banksman.executors.local import LocalExecutor
+from banksman.testing.fakes import FakeClock
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.leases import FIRST, is_free
 from banksman.workspaces.outfit import WorkspaceSettings
@@ -154,3 +157,38 @@ def test_a_checkout_whose_setup_fails_is_removed(scene: Scene) -> None:
     assert list((scene.root / "checks").iterdir()) == []
     assert list((scene.root / "trash").iterdir()) == []
     assert scene.git("worktree", "list").count("\n") == 0
+
+
+def test_the_real_executor_sets_up_and_is_asked_again_after_a_failure(scene: Scene) -> None:
+    once = """
+import os, pathlib, sys
+mark = pathlib.Path(os.environ["HOME"], "failed-once")
+if not mark.exists():
+    mark.touch()
+    sys.exit("not yet")
+pathlib.Path("x.ignored").write_text(os.environ["BANKSMAN_WORKSPACE"])
+"""
+    settings = WorkspaceSettings(setup=(python(once),))
+    spools = scene.state / "spool"
+
+    async def scenario() -> None:
+        spaces = GitWorkspaces(
+            await scene.inspect(),
+            git=scene.caller(),
+            root=scene.root,
+            state=scene.state,
+            executor=LocalExecutor(spools, FakeClock()),
+            settings=settings,
+        )
+        with pytest.raises(WorkspaceException, match="failed with exit code 1") as caught:
+            await spaces.prepare(scene.attempt())
+        assert caught.value.output == "not yet"
+        path = (await spaces.prepare(scene.attempt())).path
+        assert (path / "x.ignored").read_text() == str(path)
+        await spaces.remove(scene.attempt())
+        assert (await spaces.prepare(scene.attempt())).path == path
+        async with spaces.checkout(scene.git("rev-parse", "main"), "tests") as checkout:
+            assert (checkout.path / "x.ignored").read_text() == str(checkout.path)
+
+    asyncio.run(scenario())
+    assert list(spools.iterdir()) == []
