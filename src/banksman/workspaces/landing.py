@@ -86,7 +86,7 @@ async def preview(repository: Repository, git: Git, *, branch: str | None = None
     Raises:
         RepositoryException: One of the branches is missing.
     """
-    return await _Lander(repository, git).preview(branch or repository.base)
+    return await Lander(repository, git).preview(branch or repository.base)
 
 
 async def land(repository: Repository, git: Git, *, branch: str | None = None) -> Landing:
@@ -96,14 +96,16 @@ async def land(repository: Repository, git: Git, *, branch: str | None = None) -
         RepositoryException: A branch is missing, both changed the same lines, or something of
             the user's is in the way; nothing was done.
     """
-    lander = _Lander(repository, git)
+    lander = Lander(repository, git)
     landing = await lander.preview(branch or repository.base)
     _refuse(landing)
     await lander.move(landing)
     return landing
 
 
-class _Lander:
+class Lander:
+    """Looks at what landing would do, and does exactly what was looked at."""
+
     def __init__(self, repository: Repository, git: Git) -> None:
         self._git = git.signing_as(*repository.author)
         self._target = repository.target
@@ -111,6 +113,7 @@ class _Lander:
         self._history = History(self._git, repository.common_dir)
 
     async def preview(self, branch: str) -> Landing:
+        """Return what landing would do to a branch."""
         ours, theirs = await self._commit(branch), await self._commit(self._target)
         way, tree, conflicts = await self._way(ours, theirs)
         place = await self._history.refs.checked_out(branch)
@@ -131,6 +134,11 @@ class _Lander:
         )
 
     async def move(self, landing: Landing) -> None:
+        """Move the branch as it was looked at.
+
+        Raises:
+            RepositoryException: It moved since, or git refused; nothing was done.
+        """
         if landing.way is Way.NOTHING:
             return
         new = landing.target_commit

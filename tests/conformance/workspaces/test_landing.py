@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from banksman.exceptions import RepositoryException
-from banksman.workspaces.landing import Landing, Way, land, preview
+from banksman.workspaces.landing import Lander, Landing, Way, land, preview
 from tests.conformance.workspaces.scene import Scene
 
 
@@ -211,3 +212,34 @@ def test_a_hostile_target_cannot_write_outside(scene: Scene) -> None:
     (scene.repo / "new").symlink_to(outside)
     assert "new/x.txt" in refusal(scene)
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_branch_that_moved_since_it_was_looked_at_stays(
+    scene: Scene, *, elsewhere: bool
+) -> None:
+    async def scenario() -> None:
+        lander = Lander(await scene.inspect(base="main"), scene.caller())
+        landing = await lander.preview("main")
+        later = scene.commit("meanwhile")
+        if elsewhere:
+            scene.git("checkout", "-q", "-b", "elsewhere")
+            landing = replace(landing, place=None)
+        with pytest.raises(RepositoryException, match="moved in the meantime"):
+            await lander.move(landing)
+        assert scene.git("rev-parse", "main") == later
+
+    asyncio.run(scenario())
+
+
+def test_what_git_itself_refuses_is_told_in_its_words(scene: Scene) -> None:
+    async def scenario() -> None:
+        lander = Lander(await scene.inspect(base="main"), scene.caller())
+        landing = await lander.preview("main")
+        scene.write("a.txt", "meanwhile\n")
+        before = state(scene)
+        with pytest.raises(RepositoryException, match=r"Git refused .* a\.txt .* land again"):
+            await lander.move(landing)
+        assert state(scene) == before
+
+    asyncio.run(scenario())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from banksman.workspaces import materials
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.outfit import WorkspaceSettings
 from tests.conformance.workspaces.scene import Scene, prepare, refusal
@@ -115,3 +116,35 @@ def test_a_folder_that_cannot_be_linked_is_named(scene: Scene) -> None:
     scene.commit("a folder")
     tracked = refusal(scene, WorkspaceSettings(link=("src",)))
     assert "'src' is in git" in tracked.message
+
+
+def test_whole_folders_are_copied_without_repositories_and_pipes_in_them(scene: Scene) -> None:
+    scene.write("cache.ignored/one", "1\n")
+    scene.write("cache.ignored/deep/two", "2\n")
+    scene.write("cache.ignored/deep/.git/config", "x\n")
+    (scene.repo / "cache.ignored/alias").symlink_to("one")
+    os.mkfifo(scene.repo / "cache.ignored/pipe")
+    path = prepare(scene, WorkspaceSettings(copy=("cache.ignored",)))
+    copied = {str(file.relative_to(path)) for file in (path / "cache.ignored").rglob("*")}
+    assert copied == {
+        "cache.ignored/alias",
+        "cache.ignored/deep",
+        "cache.ignored/deep/two",
+        "cache.ignored/one",
+    }
+    assert (path / "cache.ignored/alias").read_text() == "1\n"
+
+
+def test_a_link_to_a_folder_is_not_copied_as_one(scene: Scene) -> None:
+    scene.write("cache.ignored/one", "1\n")
+    (scene.repo / "cache.ignored/loop").symlink_to(".")
+    told = refusal(scene, WorkspaceSettings(copy=("cache.ignored",)))
+    assert "'cache.ignored/loop' is a link, but not to a file" in told.message
+
+
+def test_copying_has_a_bound(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(materials, "FILES_MAX", 1)
+    scene.write("1.ignored", "1\n")
+    scene.write("2.ignored", "2\n")
+    told = refusal(scene, WorkspaceSettings(copy=("*.ignored",)))
+    assert "'*.ignored' is more than 1 files or 1 GiB" in told.message
