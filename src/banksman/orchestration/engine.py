@@ -81,6 +81,8 @@ class Engine:
         self._parts = parts
         self._slots = Slots(parts.rules.parallel)
         self._employed: dict[tuple[TaskId, int], Employment] = {}
+        # Cleanings under way: they hand work in, so the rounds must go on for them.
+        self._cleanings = 0
         self._wake = parts.ledger.handed_in
         self._draining = False
         self._stopping = False
@@ -109,8 +111,8 @@ class Engine:
         self._draining = True
         async with asyncio.TaskGroup() as group:
             self._round(group)
-            # Stopping an attempt takes several rounds of the ledger.
-            while self._employed:
+            # Stopping an attempt takes several rounds of the ledger, cleaning up one.
+            while self._employed or self._cleanings:
                 await self._until_something_happens()
                 self._round(group)
 
@@ -204,7 +206,7 @@ class Engine:
 
     def _end(self, tx: Transaction) -> RunEnd | None:
         """Return why the run is over, or None while something can still move the plan."""
-        if self._employed or self._open(tx):
+        if self._employed or self._cleanings or self._open(tx):
             return None
         if self._draining:
             return RunEnd.INTERRUPTED
@@ -235,7 +237,15 @@ class Engine:
             case StopAttempt(task_id=task_id):
                 self._interrupt(task_id, group)
             case CleanTask(task_id=task_id):
-                group.create_task(self._parts.worker.clean_task(task_id))
+                self._cleanings += 1
+                group.create_task(self._clean(task_id))
+
+    async def _clean(self, task_id: TaskId) -> None:
+        try:
+            await self._parts.worker.clean_task(task_id)
+        finally:
+            self._cleanings -= 1
+            self._wake.set()
 
     def _interrupt(self, task_id: TaskId, group: asyncio.TaskGroup) -> None:
         with self._parts.state.transaction() as tx:
