@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 
 class Seat:
@@ -61,7 +62,9 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._queue.remove(turn)
+                # Who gave a seat back in the same instant has passed over this turn already.
+                with suppress(ValueError):
+                    self._queue.remove(turn)
             else:  # The seat was given in the same instant: pass it on.
                 self.give_back()
             raise

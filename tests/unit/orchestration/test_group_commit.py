@@ -1,0 +1,353 @@
+"""Group commit: one transaction for all, and each on its own if that one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from banksman.core.records import Project
+from banksman.core.task import TaskId, TaskSpec
+from banksman.exceptions import RecordNotFoundException, StaleWriterException, StoreException
+from banksman.orchestration.group_commit import GroupCommit
+from banksman.orchestration.task_flow import TaskFlow
+from banksman.ports import Transaction
+from banksman.state.state_manager import StateManager
+from banksman.stores.sqlite import SqliteStore
+from banksman.testing.fakes import FakeClock
+from tests.unit.orchestration.bench import Bench
+
+
+class CountingStore:
+    """A real store that counts its transactions, and refuses the commits it is told to."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store = store
+        self.begun = 0
+        self.refuse: set[int] = set()
+        self.refuses_all = False
+
+    @contextmanager
+    def transaction(self) -> Generator[Transaction]:
+        self.begun += 1
+        number = self.begun
+        with self.store.transaction() as tx:
+            yield tx
+            if self.refuses_all or number in self.refuse:
+                raise StoreException(message=f"commit {number} was refused")
+
+    def close(self) -> None:
+        self.store.close()
+
+
+class Round:
+    """A ledger over a project, and the rounds of an engine that has nothing else to do."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = CountingStore(SqliteStore.open(path / "state.db", synchronous="OFF"))
+        self.state = StateManager(self.store, FakeClock())
+        created = self.state.create_project("demo", base="main", target="banksman/target")
+        self.project = self.state.own(created.id)
+        self.ledger = GroupCommit(self.state)
+        self.store.begun = 0
+
+    def add(self, tx: Transaction, key: str) -> int:
+        spec = TaskSpec(key=key, title=key)
+        return self.state.create_task(self.project.id, spec, tx=tx).id
+
+    def adding(self, key: str) -> Callable[[Transaction], int]:
+        return lambda tx: self.add(tx, key)
+
+    def keys(self) -> list[str]:
+        with self.store.store.transaction() as tx:
+            return [task.spec.key for task in tx.tasks(self.project.id)]
+
+    def flush(self) -> str:
+        return self.ledger.flush(lambda tx: f"{len(tx.tasks(self.project.id))} tasks")
+
+
+async def let_others_run() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def test_all_of_a_round_is_one_transaction(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        async with asyncio.TaskGroup() as group:
+            waiting = [group.create_task(ring.ledger.commit(ring.adding(key))) for key in "abc"]
+            await let_others_run()
+            # The engine's own duties come last: they see what was handed in.
+            assert ring.flush() == "3 tasks"
+        assert [one.result() for one in waiting] == [1, 2, 3]
+        assert ring.store.begun == 1
+
+    asyncio.run(main())
+
+
+def test_nobody_goes_on_before_the_commit(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        seen: list[str] = []
+
+        async def hand_in() -> None:
+            await ring.ledger.commit(ring.adding("a"))
+            seen.append(f"went on with {ring.keys()}")
+
+        def duties(tx: Transaction) -> None:
+            seen.append("duties")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(hand_in())
+            await let_others_run()
+            assert seen == []
+            ring.ledger.flush(duties)
+            assert seen == ["duties"]
+        assert seen == ["duties", "went on with ['a']"]
+
+    asyncio.run(main())
+
+
+def test_a_round_is_wished_for_from_the_first_piece_until_the_flush(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        assert not ring.ledger.handed_in.is_set()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ring.ledger.commit(lambda _: None))
+            await let_others_run()
+            assert ring.ledger.handed_in.is_set()
+            ring.flush()
+            assert not ring.ledger.handed_in.is_set()
+
+    asyncio.run(main())
+
+
+def test_what_is_handed_in_while_others_go_on_waits_for_the_next_round(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+
+        async def twice() -> None:
+            await ring.ledger.commit(ring.adding("a"))
+            await ring.ledger.commit(ring.adding("b"))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(twice())
+            await let_others_run()
+            assert ring.flush() == "1 tasks"
+            await let_others_run()
+            assert ring.keys() == ["a"]
+            assert ring.flush() == "2 tasks"
+
+    asyncio.run(main())
+
+
+def test_a_refused_piece_costs_its_neighbours_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+
+        def half(tx: Transaction) -> None:
+            ring.add(tx, "half")
+            tx.task(TaskId(ring.add(tx, "more") + 1))
+
+        async with asyncio.TaskGroup() as group:
+            before = group.create_task(ring.ledger.commit(ring.adding("a")))
+            refused = group.create_task(_caught(ring.ledger, half))
+            after = group.create_task(ring.ledger.commit(ring.adding("b")))
+            await let_others_run()
+            assert ring.flush() == "2 tasks"
+        assert ring.keys() == ["a", "b"]
+        assert (before.result(), after.result()) == (1, 2)
+        assert isinstance(refused.result(), RecordNotFoundException)
+        assert ring.store.begun == 1 + 4, "together, then each alone"
+
+    asyncio.run(main())
+
+
+async def _caught(
+    ledger: GroupCommit, work: Callable[[Transaction], object]
+) -> Exception | None:
+    try:
+        await ledger.commit(work)
+    except Exception as error:  # noqa: BLE001 - it is what the test looks at
+        return error
+    return None
+
+
+def test_what_the_duties_raise_is_raised_and_the_pieces_are_written(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+
+        def duties(tx: Transaction) -> None:
+            raise StaleWriterException(project_id=1, epoch=1, current=2)
+
+        async with asyncio.TaskGroup() as group:
+            piece = group.create_task(ring.ledger.commit(ring.adding("a")))
+            await let_others_run()
+            with pytest.raises(StaleWriterException):
+                ring.ledger.flush(duties)
+        assert piece.result() == 1
+        assert ring.keys() == ["a"]
+
+    asyncio.run(main())
+
+
+def test_a_commit_that_fails_is_tried_again_piece_by_piece(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        ring.store.refuse = {1}
+        calls: list[str] = []
+
+        def adding(key: str) -> Callable[[Transaction], int]:
+            def work(tx: Transaction) -> int:
+                calls.append(key)
+                return ring.add(tx, key)
+
+            return work
+
+        async with asyncio.TaskGroup() as group:
+            waiting = [group.create_task(ring.ledger.commit(adding(key))) for key in "ab"]
+            await let_others_run()
+            assert ring.flush() == "2 tasks"
+        assert calls == ["a", "b", "a", "b"]
+        assert [one.result() for one in waiting] == [1, 2]
+        assert ring.keys() == ["a", "b"]
+
+    asyncio.run(main())
+
+
+def test_an_answer_of_a_round_that_failed_is_never_acted_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        ring.store.refuse = {1}
+        answers = iter(["of the round that failed", "of the one that did not"])
+        assert ring.ledger.flush(lambda _: next(answers)) == "of the one that did not"
+
+    asyncio.run(main())
+
+
+def test_a_store_that_refuses_for_ever_is_told_to_all_who_wait_and_to_the_engine(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        ring.store.refuses_all = True
+        async with asyncio.TaskGroup() as group:
+            waiting = [
+                group.create_task(_caught(ring.ledger, ring.adding(key))) for key in "ab"
+            ]
+            await let_others_run()
+            with pytest.raises(StoreException, match="commit 4 was refused"):
+                ring.flush()
+        assert [str(one.result()) for one in waiting] == [
+            "commit 2 was refused",
+            "commit 3 was refused",
+        ]
+        assert ring.keys() == []
+
+    asyncio.run(main())
+
+
+def test_a_store_that_refuses_one_piece_alone_stops_the_engine_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        ring.store.refuse = {1, 2}
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(_caught(ring.ledger, ring.adding("a")))
+            second = group.create_task(_caught(ring.ledger, ring.adding("b")))
+            await let_others_run()
+            with pytest.raises(StoreException, match="commit 2 was refused"):
+                ring.flush()
+        assert str(first.result()) == "commit 2 was refused"
+        assert second.result() is None
+        assert ring.keys() == ["b"]
+
+    asyncio.run(main())
+
+
+def test_the_work_of_someone_who_was_cancelled_is_written_all_the_same(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        async with asyncio.TaskGroup() as group:
+            gone = group.create_task(ring.ledger.commit(ring.adding("a")))
+            stays = group.create_task(ring.ledger.commit(ring.adding("b")))
+            await let_others_run()
+            gone.cancel()
+            await let_others_run()
+            assert gone.cancelled()
+            assert ring.flush() == "2 tasks"
+        assert stays.result() == 2
+        assert ring.keys() == ["a", "b"]
+
+    asyncio.run(main())
+
+
+def test_the_failure_of_someone_who_was_cancelled_is_nobodys(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        async with asyncio.TaskGroup() as group:
+            gone = group.create_task(_caught(ring.ledger, lambda tx: tx.task(TaskId(99))))
+            await let_others_run()
+            gone.cancel()
+            await let_others_run()
+            assert ring.flush() == "0 tasks"
+        assert gone.cancelled()
+
+    asyncio.run(main())
+
+
+def test_whoever_is_cancelled_in_the_instant_of_the_commit_has_written(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        async with asyncio.TaskGroup() as group:
+            gone = group.create_task(ring.ledger.commit(ring.adding("a")))
+            await let_others_run()
+            ring.flush()
+            gone.cancel()
+            await let_others_run()
+            assert gone.cancelled()
+            # Who comes back for it sees what was written.
+            again = group.create_task(
+                ring.ledger.commit(lambda tx: len(tx.tasks(ring.project.id)))
+            )
+            await let_others_run()
+            ring.flush()
+        assert again.result() == 1
+
+    asyncio.run(main())
+
+
+def test_a_round_without_pieces_does_the_duties(tmp_path: Path) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        assert ring.flush() == "0 tasks"
+        assert ring.store.begun == 1
+
+    asyncio.run(main())
+
+
+def test_the_tasks_in_memory_are_read_again_after_a_commit_that_failed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db")
+    task = bench.add("a")
+    flow: TaskFlow = bench.flow
+
+    async def main() -> None:
+        ledger = GroupCommit(bench.state)
+
+        def claim(tx: Transaction) -> Project:
+            claimed = flow.claim(tx, bench.project.id, bench.clock.now())
+            assert claimed is not None, "the first try has left no trace in memory"
+            if not tried:
+                tried.append(claimed.id)
+                raise sqlite3.OperationalError
+            return tx.project(bench.project.id)
+
+        tried: list[int] = []
+        ledger.flush(claim)
+        assert tried == [task.id]
+
+    asyncio.run(main())
+    assert bench.task(task).attempt == 1
