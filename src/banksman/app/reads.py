@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from banksman.app.clock import SystemClock
 from banksman.config.words import escaped, nearest
-from banksman.core.records import Project
+from banksman.core.names import workspace_name
+from banksman.core.records import JournalEntry, Project
 from banksman.core.task import Instant, ProjectId, TaskId
 from banksman.exceptions import InputException, RecordNotFoundException, RepositoryException
 from banksman.stores.reader import Reader
 
 STATE_VARIABLE: Final = "BANKSMAN_STATE_DIR"
+_LINES_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,49 @@ def open_project(place: Place) -> Generator[tuple[Reader, Project]]:
         yield reader, projects[0]
 
 
+class Feed:
+    """What has happened since one looked last.
+
+    Args:
+        reader: An open store, kept.
+        project_id: Whose journal.
+        after: The last line that is known already.
+        task_id: Only lines about this task.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        project_id: ProjectId,
+        *,
+        after: int,
+        task_id: TaskId | None = None,
+    ) -> None:
+        self._reader = reader
+        self._project_id = project_id
+        self._task_id = task_id
+        self._after = after
+
+    def news(self) -> tuple[JournalEntry, ...]:
+        """Return the lines since the last call, oldest first; nothing if nothing happened."""
+        found: list[JournalEntry] = []
+        # Asking for the revision first costs one step, and mostly that is all there is to do.
+        while (revision := self._reader.revision()) > self._after:
+            lines = self._reader.journal(
+                self._project_id,
+                after=self._after,
+                task_id=self._task_id,
+                limit=_LINES_AT_ONCE,
+            )
+            found.extend(lines)
+            # Lines of other tasks are behind us, too, once there are no more of this one.
+            full = len(lines) == _LINES_AT_ONCE
+            self._after = (
+                lines[-1].seq if full else max([revision, *(line.seq for line in lines)])
+            )
+        return tuple(found)
+
+
 def find_task(reader: Reader, project_id: ProjectId, name: str) -> TaskId:
     """Return the task with this key or number.
 
@@ -130,7 +175,19 @@ def engine_lives(place: Place) -> bool:
 
 def now() -> Instant:
     """Return the time of day, ms UTC."""
-    return Instant(time.time_ns() // 1_000_000)
+    return SystemClock().now()
+
+
+def workspace_of(place: Place, task_id: TaskId, attempt: int) -> Path | None:
+    """Return the folder of an attempt's workspace, if there is one.
+
+    Git knows it: the settings, which say where workspaces go, may have changed since.
+    """
+    for entry in (place.common_dir / "worktrees").glob("*"):
+        path = _named(entry / "gitdir", entry)
+        if path and path.parent.name == workspace_name(task_id, attempt):
+            return path.parent if path.parent.is_dir() else None
+    return None
 
 
 def _common_dir(folder: Path) -> Path | None:

@@ -12,7 +12,7 @@ from typing import Final
 from banksman.app.reads import Place
 from banksman.config.detect import Detected, detect
 from banksman.config.schemas import write_schemas
-from banksman.config.settings import CONFIG_NAME
+from banksman.config.settings import CONFIG_NAME, Settings
 from banksman.config.writing import config_text, plan_text
 from banksman.exceptions import InputException
 
@@ -68,6 +68,15 @@ def begin(place: Place, start: Beginning, *, force: bool = False) -> None:
     for path, text in start.texts.items():
         _write(path, text)
     write_schemas(place.common_dir / "banksman")
+
+
+def known_checks(settings: Settings) -> frozenset[str]:
+    """Return the names of the checks that a plan may name.
+
+    That changed files parse is always asked, under this name unless another was given.
+    """
+    asked = any(check.type == "syntax" for check in settings.checks.values())
+    return frozenset(settings.checks if asked else (*settings.checks, "syntax"))
 
 
 def _write(path: Path, text: str) -> None:

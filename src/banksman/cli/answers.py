@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from banksman.core.records import BreakpointEvent, Project
-from banksman.core.task import TaskStatus
+from banksman.core.records import BreakpointEvent, FileChange, Project
+from banksman.core.task import Instant, TaskStatus
 from banksman.stores.views import TaskView
 
 
@@ -95,3 +95,116 @@ class GraphAnswer:
 
     levels: tuple[tuple[str, ...], ...]
     edges: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventAnswer:
+    """One thing that happened: a line of the journal.
+
+    Attributes:
+        seq: Its number in the journal.
+        at: When, in ms since 1970-01-01 UTC.
+        kind: Dotted name of the fact.
+        task: Key of the task that it is about, if it is about one.
+        attempt: Number of the attempt, if it is about one.
+        source: The task's state before, if it moved.
+        target: The task's state after, if it moved.
+        what: The fact in words.
+        reason: Why, for people; untrusted.
+        actor: Who: `engine`, `plan`, or a person.
+    """
+
+    seq: int
+    at: Instant
+    kind: str
+    task: str | None
+    attempt: int | None
+    source: TaskStatus | None
+    target: TaskStatus | None
+    what: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedTask:
+    """A task at the end of a run.
+
+    Attributes:
+        key: Its key.
+        title: Its title.
+        state: Where it stands.
+        attempts: Number of attempts so far.
+        duration_ms: What its attempts took together.
+        commit: The commit on the target branch, if it is completed.
+        reason: Why it is not, for people.
+    """
+
+    key: str
+    title: str
+    state: TaskStatus
+    attempts: int
+    duration_ms: int
+    commit: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndAnswer:
+    """The last line of `run --json`.
+
+    Attributes:
+        kind: `run.ended`.
+        end: `completed`, `waiting`, `failed` or `interrupted`.
+        tasks: All tasks by number.
+        breakpoints: Numbers of the breakpoints that are open.
+    """
+
+    kind: str
+    end: str
+    tasks: tuple[EndedTask, ...]
+    breakpoints: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakpointAnswer:
+    """A breakpoint, and how it can be answered.
+
+    Attributes:
+        event: The breakpoint.
+        task: Key of the task that it is about.
+        stops: Keys of the tasks that it stops.
+        answers: The answers that make sense; none if it has been answered.
+        command: The command that answers it, with the answers to choose from.
+        workspace: Folder of the stopped attempt, in which a person may edit.
+    """
+
+    event: BreakpointEvent
+    task: str
+    stops: tuple[str, ...]
+    answers: tuple[str, ...]
+    command: str
+    workspace: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffAnswer:
+    """What an attempt changed.
+
+    Attributes:
+        task: The task's key.
+        attempt: The attempt's number.
+        live: Whether this is the workspace as it is now, and not yet what was captured.
+        base: The commit that the attempt started from.
+        commit: What it is compared with: a commit, or a tree if it is live.
+        changes: What is different, by path.
+        patch: The difference as text; what is not UTF-8 is replaced.
+    """
+
+    task: str
+    attempt: int
+    live: bool
+    base: str
+    commit: str
+    changes: tuple[FileChange, ...]
+    patch: str

@@ -48,6 +48,7 @@ class JsonOption(click.Option):
         shape: The dataclass, documented, that is printed.
         many: Whether a list of them is printed.
         lines: Whether they are printed one on each line, as they come.
+        last: The dataclass that the last line holds, if it is another.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class JsonOption(click.Option):
         shape: type,
         many: bool = False,
         lines: bool = False,
+        last: type | None = None,
         **kwargs: Any,  # noqa: ANN401 - handed on to click as they are
     ) -> None:
         super().__init__(*args, **kwargs)
         self.shape = shape
         self.many = many
         self.lines = lines
+        self.last = last
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,11 +72,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def examples(*lines: str) -> str:
     """Return the end of a help text: example commands, each on its line as it stands."""
+    return listed("Examples:", *lines)
+
+
+def listed(head: str, *lines: str) -> str:
+    """Return a part of a help text: a list below a head, each line as it stands."""
     # Click wraps what does not begin so.
-    return "\n  ".join(("\b\nExamples:", *lines))
+    return "\n  ".join((f"\b\n{head}", *lines))
 
 
-def json_option(shape: type, *, many: bool = False, lines: bool = False) -> Callable[[F], F]:
+def json_option(
+    shape: type, *, many: bool = False, lines: bool = False, last: type | None = None
+) -> Callable[[F], F]:
     """Return the decorator that gives a command `--json`, as the argument `as_json`."""
     said = "Print one JSON object on each line." if lines else "Print JSON."
     return click.option(
@@ -84,5 +94,6 @@ def json_option(shape: type, *, many: bool = False, lines: bool = False) -> Call
         shape=shape,
         many=many,
         lines=lines,
+        last=last,
         help=said,
     )

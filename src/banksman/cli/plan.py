@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from banksman.app.starting import known_checks
 from banksman.cli.answers import GraphAnswer, LintAnswer
 from banksman.cli.drawing import dot, levels, mermaid
 from banksman.cli.here import Here, examples, json_option
@@ -42,6 +43,8 @@ def lint(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
         settings = _settings(here, file)
         count = len(_plan(settings).tasks)
         click.echo(clean(f"{_shown(settings.plan)}: {count} tasks, no problems."))
+        if not settings.agents:
+            click.echo("No agent is configured yet: `banksman run` needs one.", err=True)
         return
     answer = _linted(here, file)
     print_json(answer)
@@ -122,7 +125,7 @@ def _plan(settings: Settings) -> Plan:
     return load_plan(
         settings.plan,
         agents=settings.agents,
-        checks=settings.checks,
+        checks=known_checks(settings),
         shown=_shown(settings.plan),
     )
 

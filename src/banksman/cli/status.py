@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from banksman.app.reads import engine_lives, now, open_project
@@ -11,7 +13,7 @@ from banksman.cli.tables import on_terminal, print_json, print_rows, state_colou
 from banksman.cli.text import clean
 from banksman.cli.views import doing, question_of, totals_of
 
-_HEADER = ("TASK", "STATE", "ATTEMPT", "NOW", "TITLE")
+_HEADER: Final = ("TASK", "STATE", "ATTEMPT", "NOW", "TITLE")
 
 
 @click.command(
@@ -71,5 +73,4 @@ def _print_questions(answer: StatusAnswer) -> None:
         question = question_of(event, keys)
         head = f"Breakpoint {question.id} ({question.type}) stops {question.key}:"
         click.echo(f"\n{click.style(clean(head), bold=True)} {clean(question.message)}")
-        for command in question.commands:
-            click.echo(f"  {command}")
+        click.echo(f"  {question.command}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import click
@@ -53,6 +53,20 @@ def print_rows(
     width = shutil.get_terminal_size((_WIDTH, 24)).columns
     for line in aligned(header, cells, width=width, colour=colour):
         click.echo(line)
+
+
+def print_pairs(pairs: Mapping[str, object]) -> None:
+    """Print names with their values; those without a value are left out."""
+    shown = {
+        name: clean(str(value)) for name, value in pairs.items() if value not in {"", None}
+    }
+    if not on_terminal():
+        for name, value in shown.items():
+            click.echo(f"{name}\t{value}")
+        return
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        click.echo(f"{click.style(name.ljust(width), dim=True)}{_GAP}{value}")
 
 
 def aligned(

@@ -80,14 +80,21 @@ class Question:
         key: The key of the task that it is about.
         type: Its type.
         message: Why it fired.
-        commands: The commands that resolve it.
+        opened_at: When it fired.
+        answers: The answers that make sense.
     """
 
     id: int
     key: str
     type: str
     message: str
-    commands: tuple[str, ...]
+    opened_at: Instant
+    answers: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The command that answers it, with the answers to choose from."""
+        return f"banksman resolve {self.id} {'|'.join(self.answers)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +167,8 @@ def question_of(
         key=keys.get(event.task_id, str(event.task_id)),
         type=event.type.value,
         message=event.message,
-        commands=tuple(f"banksman resolve {event.id} {answer}" for answer in answers),
+        opened_at=event.opened_at,
+        answers=tuple(str(answer) for answer in answers),
     )
 
 

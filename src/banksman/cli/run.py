@@ -1,0 +1,176 @@
+"""`banksman run`: run the plan, and show how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from banksman.app.reads import open_project
+from banksman.app.running import PlanRun, RunRequest, plan_run
+from banksman.cli.answers import EndAnswer, EventAnswer
+from banksman.cli.ending import print_end
+from banksman.cli.following import Look, Screen, follow, look_at
+from banksman.cli.here import Here, examples, json_option
+from banksman.cli.screens import screen_for
+from banksman.cli.text import clean
+from banksman.cli.views import Progress
+from banksman.orchestration.engine import RunEnd
+from banksman.orchestration.plan_import import Imported
+
+EXIT_CODES: Final = {
+    RunEnd.COMPLETED: 0,
+    RunEnd.WAITING: 3,
+    RunEnd.FAILED: 4,
+    RunEnd.INTERRUPTED: 130,
+}
+_NAMED_MAX: Final = 5
+
+
+@click.command(
+    epilog=examples(
+        "banksman run",
+        "banksman run --parallel 8 --no-wait",
+        "banksman run night.yaml --json > events.jsonl",
+    )
+)
+@click.argument("plan", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
+@click.option("--parallel", type=click.IntRange(1, 256), help="Attempts at the same time.")
+@click.option("--no-wait", is_flag=True, help="End when only a person can move the plan.")
+@click.option("--prune", is_flag=True, help="Cancel tasks that PLAN no longer names.")
+@click.option("--base", metavar="BRANCH", help="Your branch to start from, on the first run.")
+@json_option(EventAnswer, lines=True, last=EndAnswer)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    plan: Path | None,
+    *,
+    parallel: int | None,
+    no_wait: bool,
+    prune: bool,
+    base: str | None,
+    as_json: bool,
+) -> None:
+    """Run PLAN, or go on with it; plan.yaml unless another one is named.
+
+    Ctrl-C lets the attempts that run come to their end; a second one stops them and saves
+    their work. The same command goes on from there, as it does after a crash.
+
+    Exit codes: 0 all completed, 2 bad input, 3 waits for a person (--no-wait), 4 failed or
+    cancelled work remains, 130 interrupted.
+    """
+    here: Here = ctx.obj
+    request = RunRequest(
+        start=here.start,
+        environ=here.environ,
+        plan=None if plan is None else here.path(plan),
+        config=None if here.config is None else here.path(here.config),
+        parallel=parallel,
+        wait=not no_wait,
+        prune=prune,
+        base=base,
+    )
+    end = asyncio.run(_run(request, here, as_json=as_json, colour=ctx.color is not False))
+    ctx.exit(EXIT_CODES[end])
+
+
+async def _run(request: RunRequest, here: Here, *, as_json: bool, colour: bool) -> RunEnd:
+    async with plan_run(request) as project:
+        for line in _news(project.imported):
+            click.echo(clean(line), err=True)
+        with open_project(here.place()) as (reader, stored):
+            look = look_at(reader, stored.id)
+            with screen_for(as_json=as_json, colour=colour) as screen:
+                end = await _shown(project, look, _Lenient(screen))
+            with suppress(BrokenPipeError):
+                print_end(reader, stored.id, end.value, as_json=as_json)
+    return end
+
+
+async def _shown(project: PlanRun, look: Look, screen: Screen) -> RunEnd:
+    """Run to the end and show it meanwhile; signals drain, then stop."""
+    ended = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow(look, screen, ended))
+        end = await _driven(project)
+        ended.set()
+    return end
+
+
+async def _driven(project: PlanRun) -> RunEnd:
+    loop = asyncio.get_running_loop()
+    interrupts = _Interrupts(project)
+    loop.add_signal_handler(signal.SIGINT, interrupts.interrupt)
+    loop.add_signal_handler(signal.SIGTERM, interrupts.stop)
+    try:
+        return await project.run()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+class _Interrupts:
+    """What signals do to a run."""
+
+    def __init__(self, project: PlanRun) -> None:
+        self._project = project
+        self._drains = False
+
+    def interrupt(self) -> None:
+        """Drain at first; stop when asked again."""
+        if self._drains:
+            self.stop()
+            return
+        self._drains = True
+        _say("Finishing the attempts that run; Ctrl-C again stops them and saves their work.")
+        self._project.drain()
+
+    def stop(self) -> None:
+        """Stop."""
+        _say("Stopping the attempts that run; their work is saved.")
+        self._project.stop()
+
+
+class _Lenient:
+    """A screen whose reader may go away: the run goes on without it."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen: Screen | None = screen
+
+    def show(self, events: tuple[EventAnswer, ...], progress: Progress) -> None:
+        """Show it, if somebody still looks."""
+        if self._screen is None:
+            return
+        try:
+            self._screen.show(events, progress)
+        except BrokenPipeError:
+            self._screen = None
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # The terminal may be gone; the run must still end well.
+        click.echo(line, err=True)
+
+
+def _news(imported: Imported) -> Iterator[str]:
+    """Yield what reading the plan did, if it did anything."""
+    parts = [
+        f"{len(keys)} {word}"
+        for word, keys in (
+            ("added", imported.added),
+            ("changed", imported.changed),
+            ("cancelled", imported.cancelled),
+        )
+        if keys
+    ]
+    if parts:
+        yield f"Plan: {', '.join(parts)}."
+    if imported.kept:
+        shown = ", ".join(imported.kept[:_NAMED_MAX])
+        more = " …" if len(imported.kept) > _NAMED_MAX else ""
+        yield f"Not in the plan any more, kept: {shown}{more} (--prune cancels them)."
