@@ -71,6 +71,18 @@ class Project:
         _, errors = process.communicate(timeout=240)
         return subprocess.CompletedProcess(process.args, process.returncode, b"", errors)
 
+    def output(self, *arguments: str) -> str:
+        """Return what Python with arguments prints here."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=self.environ,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
 
 def make_project(folder: Path, keys: dict[str, list[str]], settings: str = SETTINGS) -> Project:
     """Return a repository whose plan has these tasks and needs, committed."""
