@@ -162,7 +162,7 @@ async def _assembled(
         workspaces=GitWorkspaces(
             repository,
             git=git,
-            root=_root(settings, repository),
+            root=workspaces_root(settings, repository),
             state=place.state_dir,
             executor=executor,
             settings=_workspace_settings(settings),
@@ -203,7 +203,7 @@ def _new_project(store: SqliteStore, settings: Settings, repository: Repository)
     return state.create_project(name, base=repository.base, target=repository.target)
 
 
-def _root(settings: Settings, repository: Repository) -> Path:
+def workspaces_root(settings: Settings, repository: Repository) -> Path:
     """Return the folder for worktrees: outside the repository, one of its own."""
     home = settings.workspaces_root or settings.state_home / "banksman"
     return home / repository.folder
