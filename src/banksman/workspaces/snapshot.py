@@ -108,6 +108,11 @@ class Snapshots:
         kept = self._layout.index(site.name)
         if site.note is not None and site.note.base == site.base and kept.exists():
             copy_index(kept, place.index)
+            # Git compares whole seconds: of a file as old as the index it has to read the
+            # content. Written again now, the index knows better, this time and the next.
+            refresh = ("update-index", "-q", "--refresh", "--force-write-index")
+            await self._git.run(place, *refresh, accept=(0, 1))
+            copy_index(place.index, kept)
         else:
             await self._git.run(place, "read-tree", site.base)
 
