@@ -1,0 +1,3 @@
+"""Prices, routes and labels for a small parcel service."""
+
+__version__ = "0.4.0"
