@@ -43,7 +43,7 @@ format: .venv/.installed ## Format the code and repair what can be repaired
 	$(bin)/ruff format . && $(bin)/ruff check --fix .
 
 lock: .venv/.installed ## Pin the newest dependencies that fit, with hashes
-	$(compile) --upgrade --group build --output-file requirements.lock
+	$(compile) --upgrade --group build --group demo --output-file requirements.lock
 	$(compile) --upgrade --extra testing --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove what make has made
