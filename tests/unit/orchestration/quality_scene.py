@@ -199,3 +199,22 @@ def by_name(report: QualityReport) -> dict[str, Verdict]:
 
 def statuses(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
     return [(verdict.check, str(verdict.status)) for verdict in verdicts]
+
+
+PASSED: Outcomes = {"t::a": "passed", "t::b": "passed"}
+BROKE_A: Outcomes = {"t::a": "failed", "t::b": "passed"}
+
+
+def syntax(status: CheckStatus = CheckStatus.PASS) -> FakeCheck:
+    return FakeCheck("syntax", Stage.SYNTAX, {"tree-work": status})
+
+
+def suite(work: Answer = PASSED, base: Answer = PASSED) -> FakeCheck:
+    return FakeCheck("tests", Stage.TESTS, {"tree-work": work, "tree-base": base})
+
+
+def validate(
+    controller: QualityController, task: Task, captured: Capture | None = None
+) -> QualityReport:
+    made = captured or capture()
+    return asyncio.run(controller.validate_output(task, attempt_of(task), made))
