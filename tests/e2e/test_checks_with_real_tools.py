@@ -1,0 +1,123 @@
+"""The tests check over real processes: pytest itself, and programs that hang or are missing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from banksman.app.clock import SystemClock
+from banksman.checks import checks_from
+from banksman.core.quality import CheckStatus
+from banksman.core.records import CheckResult
+from banksman.core.task import ProjectId
+from banksman.executors.local import LocalExecutor
+from banksman.ports import Checkout, Subject
+
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}"]
+MIXED = """
+import pytest
+
+def test_passes(): pass
+def test_fails(): assert 1 == 2, "a\\x1b[31m\\nb"
+@pytest.mark.skip(reason="later")
+def test_skipped(): pass
+@pytest.mark.xfail
+def test_expected(): assert False
+@pytest.fixture
+def broken(): raise ValueError("no such thing")
+def test_breaks(broken): pass
+@pytest.mark.parametrize("x", ["a", "a"], ids=["same", "same"])
+def test_twice(x): pass
+"""
+
+
+class Bench:
+    """A checkout with a real executor beside it."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.root = tmp_path / "checkout"
+        self.root.mkdir()
+        self.spools = tmp_path / "spool"
+        self.artefacts = tmp_path / "artefacts"
+
+    def check(self, **settings: object) -> tuple[CheckResult, dict[str, str]]:
+        (tests,) = checks_from(
+            {"tests": {"type": "tests", "command": PYTEST, **settings}},
+            executor=LocalExecutor(self.spools, SystemClock()),
+            artefacts=self.artefacts,
+            environment={"PATH": os.environ["PATH"]},
+        )
+        checkout = Checkout(path=self.root, commit="c" * 40, tree="a" * 40)
+        subject = Subject(checkout=checkout, changes=(), spool="check-1")
+        result = asyncio.run(tests.run(ProjectId(1), subject))
+        assert list(self.spools.iterdir()) == []
+        return result, dict(tests.cases(result) or {})
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_pytest_is_read_test_by_test(bench: Bench) -> None:
+    (bench.root / "test_mixed.py").write_text(MIXED)
+    result, cases = bench.check()
+    assert result.status is CheckStatus.FAIL
+    assert (result.passed, result.failed, result.skipped, result.errors) == (3, 1, 2, 1)
+    assert cases == {
+        "test_mixed::test_passes": "passed",
+        "test_mixed::test_fails": "failed",
+        "test_mixed::test_skipped": "skipped",
+        "test_mixed::test_expected": "skipped",
+        "test_mixed::test_breaks": "error",
+        "test_mixed::test_twice[same0]": "passed",
+        "test_mixed::test_twice[same1]": "passed",
+    }
+    assert len(result.details) == 2
+    assert all(line.isprintable() for line in result.details)
+    assert result.details[1].startswith("test_mixed::test_breaks: ")
+    assert "no such thing" in result.details[1]
+    assert not (bench.root / "junit.xml").exists()
+
+
+def test_a_module_that_cannot_be_imported_is_a_failure(bench: Bench) -> None:
+    (bench.root / "test_broken.py").write_text("import no_such_module\n")
+    result, cases = bench.check()
+    assert (result.status, result.errors) == (CheckStatus.FAIL, 1)
+    assert list(cases.values()) == ["error"]
+
+
+def test_a_project_without_tests_is_an_error(bench: Bench) -> None:
+    result, cases = bench.check()
+    assert (result.status, cases) == (CheckStatus.ERROR, {})
+    assert result.message == (
+        "the report has no tests in it, and the program ended with exit code 5"
+    )
+
+
+def test_tests_that_end_the_runner_are_an_error(bench: Bench) -> None:
+    (bench.root / "test_exits.py").write_text("import os\ndef test_a(): os._exit(0)\n")
+    result, _ = bench.check()
+    assert result.status is CheckStatus.ERROR
+    assert result.message == "the program wrote no report and ended with exit code 0"
+
+
+def test_tests_that_hang_are_an_error_and_their_output_is_kept(bench: Bench) -> None:
+    program = "import time; print('so far', flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", program, "{junit}"]
+    result, _ = bench.check(command=command, timeout_min=0.02)
+    assert result.status is CheckStatus.ERROR
+    assert result.message == "the program took longer than 0.02 min and was ended"
+    assert result.details[0] == "so far"
+
+
+@pytest.mark.parametrize("program", ["no-such-runner", "./no-such-runner", "./not-executable"])
+def test_a_runner_that_cannot_be_started_is_an_error(bench: Bench, program: str) -> None:
+    (bench.root / "not-executable").touch(mode=0o644)
+    result, _ = bench.check(command=[program, "{junit}"])
+    assert result.status is CheckStatus.ERROR
+    assert result.message.startswith(f"the program {program!r} could not be started: ")
