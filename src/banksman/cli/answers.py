@@ -208,3 +208,30 @@ class DiffAnswer:
     commit: str
     changes: tuple[FileChange, ...]
     patch: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandAnswer:
+    """What landing did, or would do.
+
+    Attributes:
+        branch: The user's branch.
+        target: The target branch.
+        way: `nothing`, `fast-forward`, `merge` or `conflict`.
+        landed: Whether it was done.
+        commits: The commits that the branch gets, newest first.
+        changes: What changes on it, by path.
+        conflicts: Paths in conflict.
+        obstacles: Paths that would be overwritten, so that nothing can be done.
+        unfinished: What is half-done there, such as `a rebase`.
+    """
+
+    branch: str
+    target: str
+    way: str
+    landed: bool
+    commits: tuple[str, ...]
+    changes: tuple[FileChange, ...]
+    conflicts: tuple[str, ...]
+    obstacles: tuple[str, ...]
+    unfinished: str

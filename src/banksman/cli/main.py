@@ -56,7 +56,7 @@ COMMANDS: Final = {
     "pause": Entry("banksman.cli.pausing", "pause", "Start no further tasks."),
     "resume": Entry("banksman.cli.pausing", "resume", "Start tasks again after a pause."),
     "land": Entry("banksman.cli.land", "land", "Bring the finished work onto your branch."),
-    "clean": Entry("banksman.cli.cleaning", "clean", "Remove what finished attempts left."),
+    "clean": Entry("banksman.cli.cleaning", "clean_", "Remove what finished attempts left."),
     "doctor": Entry("banksman.cli.doctor", "doctor", "Check that everything needed is there."),
     "completion": Entry(
         "banksman.cli.completion", "completion", "Print the completion script of a shell."

@@ -1,0 +1,187 @@
+"""What a run needs, looked at one by one: each is fine, worth knowing, or in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from banksman.app.reads import Place, engine_lives, find_place, open_project
+from banksman.config.detect import AGENTS
+from banksman.config.environment import base_environment
+from banksman.config.settings import Flags, load_settings
+from banksman.exceptions import BanksmanException
+from banksman.stores.place import refuse_network
+from banksman.stores.reader import Reader
+from banksman.workspaces.git import Git
+from banksman.workspaces.repository import inspect
+
+_FREE_BYTES_MIN: Final = 1 << 30
+_MIB: Final = 1 << 20
+
+
+class Verdict(StrEnum):
+    """What a look found."""
+
+    FINE = "fine"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What was looked at.
+        verdict: `fine`, `note` or `bad`; only what is bad keeps a plan from running.
+        message: What was found, and what to do if it is bad.
+    """
+
+    name: str
+    verdict: Verdict
+    message: str
+
+
+def examine(
+    start: Path, environ: Mapping[str, str], *, config: Path | None = None
+) -> tuple[Finding, ...]:
+    """Return what was found of everything that a run needs; nothing is changed.
+
+    Args:
+        start: A folder in the repository.
+        environ: The environment.
+        config: The configuration file that was named, if one was.
+    """
+    return tuple(_findings(start, environ, config))
+
+
+def _findings(
+    start: Path, environ: Mapping[str, str], config: Path | None
+) -> Iterator[Finding]:
+    yield _git(environ)
+    try:
+        place = find_place(start, environ)
+    except BanksmanException as error:
+        yield _bad("repository", error)
+        return
+    yield _repository(place, environ)
+    yield _state_folder(place)
+    yield _database(place)
+    yield _engine(place)
+    yield _configuration(place, environ, config)
+    yield _agents(environ)
+    yield _free(place)
+    yield _found(
+        "sandbox",
+        Verdict.NOTE,
+        "there is none yet: agents and checks can do all that you can do; run them in a "
+        "container if you do not trust them",
+    )
+
+
+def _git(environ: Mapping[str, str]) -> Finding:
+    try:
+        git = Git(base_environment(environ))
+        return _fine("git", asyncio.run(git.run(Path("/"), "version")).text)
+    except BanksmanException as error:
+        return _bad("git", error)
+
+
+def _repository(place: Place, environ: Mapping[str, str]) -> Finding:
+    try:
+        git = Git(base_environment(environ))
+        # Once it is known, it does not matter what is checked out at the moment.
+        base = _base(place)
+        repository = asyncio.run(inspect(place.work_tree, git, base=base))
+    except BanksmanException as error:
+        return _bad("repository", error)
+    shallow = ", a shallow clone" if repository.shallow else ""
+    dirty = f", {repository.dirty} paths not committed" if repository.dirty else ""
+    return _fine("repository", f"{place.work_tree} on {repository.base}{shallow}{dirty}")
+
+
+def _base(place: Place) -> str | None:
+    if not place.database.exists():
+        return None
+    with open_project(place) as (_, project):
+        return project.base
+
+
+def _state_folder(place: Place) -> Finding:
+    name = "state folder"
+    # Before the first run it is not there yet, and the one above it has to let it be made.
+    folder = next(one for one in (place.state_dir, *place.state_dir.parents) if one.is_dir())
+    try:
+        refuse_network(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, BanksmanException) as error:
+        return _bad(name, error)
+    if folder != place.state_dir:
+        return _fine(name, f"{place.state_dir} (made by the first run)")
+    if place.state_dir.stat().st_mode & 0o077:
+        return _found(name, Verdict.NOTE, f"{folder} can be read by others: chmod 700 it")
+    return _fine(name, str(folder))
+
+
+def _database(place: Place) -> Finding:
+    if not place.database.exists():
+        return _fine("database", "made by the first run")
+    try:
+        with Reader(place.database) as reader:
+            return _fine("database", f"{place.database}, {reader.revision()} lines of journal")
+    except BanksmanException as error:
+        return _bad("database", error)
+
+
+def _engine(place: Place) -> Finding:
+    return _fine("engine", "one runs now" if engine_lives(place) else "none runs now")
+
+
+def _configuration(place: Place, environ: Mapping[str, str], config: Path | None) -> Finding:
+    try:
+        settings = load_settings(place.work_tree, Flags(config=config), environ)
+    except BanksmanException as error:
+        return _bad("configuration", error)
+    if settings.file is None:
+        return _found("configuration", Verdict.NOTE, "there is none; `banksman init` writes it")
+    programs = ", ".join(sorted(settings.agents)) or "none"
+    return _fine("configuration", f"{settings.file}, agents: {programs}")
+
+
+def _agents(environ: Mapping[str, str]) -> Finding:
+    path = environ.get("PATH", os.defpath)
+    found = [agent for agent in AGENTS if shutil.which(agent, path=path)]
+    if found:
+        return _fine("agents", f"installed: {', '.join(found)}")
+    return _found(
+        "agents",
+        Verdict.NOTE,
+        f"none of {', '.join(AGENTS)} is installed; any program of yours can be an agent",
+    )
+
+
+def _free(place: Place) -> Finding:
+    free = shutil.disk_usage(place.common_dir).free
+    message = f"{free // _MIB:,} MiB are free"
+    verdict = Verdict.FINE if free >= _FREE_BYTES_MIN else Verdict.NOTE
+    return _found("disk", verdict, message)
+
+
+def _fine(name: str, message: str) -> Finding:
+    return _found(name, Verdict.FINE, message)
+
+
+def _bad(name: str, error: Exception) -> Finding:
+    return _found(name, Verdict.BAD, str(error))
+
+
+def _found(name: str, verdict: Verdict, message: str) -> Finding:
+    return Finding(name=name, verdict=verdict, message=message)
