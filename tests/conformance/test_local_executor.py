@@ -264,3 +264,26 @@ def test_a_runner_imports_nothing_but_the_standard_library_and_its_neighbours() 
         "banksman.executors",
         *(f"banksman.executors.{name}" for name in ("processes", "program", "runner", "spool")),
     }
+
+
+def test_a_sweep_ends_and_removes_all_but_what_is_kept(tmp_path: Path) -> None:
+    async def history(executor: LocalExecutor) -> tuple[tuple[str, ...], ProcessEnd]:
+        await executor.start("left", _waiting(tmp_path))
+        await executor.start("kept", _waiting(tmp_path))
+        swept = await executor.sweep({"kept"})
+        return swept, await executor.stop("kept", "over")
+
+    root = tmp_path / "spool"
+    swept, kept = asyncio.run(history(LocalExecutor(root, SystemClock())))
+    assert swept == ("left",)
+    assert kept.why == "over"
+    assert [path.name for path in root.iterdir()] == ["kept"]
+
+
+def test_a_sweep_of_nothing_is_nothing(tmp_path: Path) -> None:
+    executor = LocalExecutor(tmp_path / "spool", SystemClock())
+    assert asyncio.run(executor.sweep(frozenset())) == ()
+
+
+def _waiting(folder: Path) -> ProcessSpec:
+    return ProcessSpec(argv=("sleep", "300"), cwd=folder, env={"PATH": os.defpath})

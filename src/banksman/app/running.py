@@ -154,6 +154,7 @@ async def _assembled(
     repository = await inspect(place.work_tree, git, base=base, target=target)
     project = known or _new_project(store, settings, repository)
     executor = LocalExecutor(place.state_dir / "spool", clock)
+    await executor.sweep(_open_spools(store, project))
     ports = Ports(
         store=store,
         clock=clock,
@@ -178,6 +179,17 @@ async def _assembled(
         reach=request.reach,
     )
     return Assembly(ports, project.id, manner)
+
+
+def _open_spools(store: SqliteStore, project: Project) -> frozenset[str]:
+    """Return the spools of turns whose endings are not recorded yet."""
+    with store.transaction() as tx:
+        return frozenset(
+            turn.spool
+            for attempt in tx.open_attempts(project.id)
+            for turn in tx.turns(attempt.task_id, attempt.number)
+            if turn.ended_at is None
+        )
 
 
 def _known_project(store: SqliteStore) -> Project | None:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
@@ -128,6 +128,21 @@ class LocalExecutor:
         except asyncio.CancelledError:
             await self._stop_at_any_rate(spool)
             raise
+
+    async def sweep(self, kept: Collection[str]) -> tuple[str, ...]:
+        """End and remove what a dead engine left, but for some spools; return their names.
+
+        Args:
+            kept: Executions whose endings somebody will still ask for.
+        """
+        if not self._root.is_dir():
+            return ()
+        names = (path.name for path in sorted(self._root.iterdir()) if path.is_dir())
+        left = tuple(name for name in names if name not in kept and _NAME.fullmatch(name))
+        for name in left:
+            await self.stop(name, "left by an engine that is gone")
+            self.discard(name)
+        return left
 
     def close(self) -> None:
         """Watch no execution any more, as if this engine had died; safe to call twice."""
