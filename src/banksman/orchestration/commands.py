@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from difflib import get_close_matches
+from typing import Final
 
-from banksman.core.breakpoints import Resolution
+from banksman.core.prompt import shortened
 from banksman.core.records import Command, StopWhy
-from banksman.core.task import ProjectId, Task, TaskId, TaskSpec, TaskStatus
+from banksman.core.task import ProjectId, Task, TaskId, TaskStatus
 from banksman.exceptions import (
     BanksmanException,
     CommandRefusedException,
@@ -21,11 +22,14 @@ from banksman.exceptions import (
     StaleWriterException,
     StoreException,
 )
+from banksman.orchestration import arguments
 from banksman.orchestration.breakpoint_manager import BreakpointManager
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.ports import Transaction
-from banksman.state.codec import from_plain
 from banksman.state.state_manager import StateManager
+
+SENTENCE_CHARS_MAX: Final = 4_000
+"""Of the answer to a refused command."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +78,14 @@ class CommandDesk:
         handler = self._handlers.get(command.name)
         try:
             if handler is None:
-                raise CommandRefusedException(message=f"no command is named {command.name!r}.")
+                raise CommandRefusedException(
+                    message=f"no command is named {command.name!r:.100}.",
+                    hint=f"There are: {', '.join(self._handlers)}.",
+                )
             answer, effects = handler(tx, command)
         except (StoreException, StaleWriterException):
             raise
-        except (BanksmanException, ValueError) as error:
+        except BanksmanException as error:
             # Handlers look before they write: a refused command has written nothing.
             self._state.answer(tx, command, error=_sentence(error))
             return ()
@@ -87,7 +94,7 @@ class CommandDesk:
 
     def _cancel(self, tx: Transaction, command: Command) -> Applied:
         task = self._task(tx, command)
-        reason = _text(command, "reason") or f"cancelled by {command.by}"
+        reason = arguments.text(command, "reason") or f"cancelled by {command.by}"
         if task.status is TaskStatus.RUNNING:
             return self._stop(tx, command, task, reason)
         after = self._flow.cancel(tx, task.id, reason, command.by)
@@ -95,7 +102,7 @@ class CommandDesk:
 
     def _block(self, tx: Transaction, command: Command) -> Applied:
         task = self._task(tx, command)
-        reason = _text(command, "reason") or f"stopped by {command.by}"
+        reason = arguments.text(command, "reason") or f"stopped by {command.by}"
         if task.status is TaskStatus.RUNNING:
             return self._stop(tx, command, task, reason)
         return _about(self._flow.block(tx, task.id, reason)), ()
@@ -105,8 +112,9 @@ class CommandDesk:
     ) -> Applied:
         """Record the wish to stop a running attempt; its state changes when it has ended."""
         attempt = tx.attempt(task.id, task.attempt)
-        if attempt.stop is None or command.name == "cancel":
-            why = StopWhy.CANCEL if command.name == "cancel" else StopWhy.BLOCK
+        why = StopWhy.CANCEL if command.name == "cancel" else StopWhy.BLOCK
+        # A cancel is final; an engine that ends is no reason to forget what a person wants.
+        if attempt.stop is not StopWhy.CANCEL or why is StopWhy.CANCEL:
             wish = replace(attempt, stop=why, stop_reason=reason, stop_by=command.by)
             self._state.record(
                 tx,
@@ -121,20 +129,17 @@ class CommandDesk:
 
     def _retry(self, tx: Transaction, command: Command) -> Applied:
         task = self._task(tx, command)
-        guidance = _text(command, "guidance")
+        guidance = arguments.text(command, "guidance")
         return _about(self._flow.retry(tx, task.id, command.by, guidance)), ()
 
     def _resolve(self, tx: Transaction, command: Command) -> Applied:
-        number = command.arguments.get("breakpoint")
-        if not isinstance(number, int):
-            raise CommandRefusedException(message="a breakpoint is named by its number.")
+        number = arguments.number(command, "breakpoint")
+        resolution = arguments.resolution(command)
+        reason, guidance = (arguments.text(command, name) for name in ("reason", "guidance"))
+        if tx.breakpoint(number).project_id != command.project_id:
+            raise RecordNotFoundException(record="breakpoint", name=str(number))
         event, release = self._breakpoints.resolve_breakpoint(
-            tx,
-            number,
-            Resolution(_text(command, "resolution")),
-            by=command.by,
-            reason=_text(command, "reason"),
-            guidance=_text(command, "guidance"),
+            tx, number, resolution, by=command.by, reason=reason, guidance=guidance
         )
         if release.adopts_target:
             project = replace(tx.project(command.project_id), integrated=None)
@@ -160,16 +165,12 @@ class CommandDesk:
         return {"project": project.name, "paused": paused}, ()
 
     def _add(self, tx: Transaction, command: Command) -> Applied:
-        said = command.arguments.get("spec")
-        if not isinstance(said, dict):
-            raise CommandRefusedException(message="a new task needs a spec.")
-        spec = from_plain(TaskSpec, cast("dict[str, object]", said))
+        spec = arguments.new_task(command)
         if any(task.spec.key == spec.key for task in tx.tasks(command.project_id)):
             raise CommandRefusedException(message=f"there is a task {spec.key!r} already.")
-        names = command.arguments.get("needs")
         needs = [
-            find_task(tx, command.project_id, str(name)).id
-            for name in (cast("list[object]", names) if isinstance(names, list) else [])
+            find_task(tx, command.project_id, name).id
+            for name in arguments.names(command, "needs")
         ]
         task = self._state.create_task(
             command.project_id, spec, needs=needs, tx=tx, actor=command.by
@@ -178,7 +179,7 @@ class CommandDesk:
         return _about(tx.task(task.id)), ()
 
     def _task(self, tx: Transaction, command: Command) -> Task:
-        return find_task(tx, command.project_id, _text(command, "task"))
+        return find_task(tx, command.project_id, arguments.text(command, "task"))
 
 
 def _stops(tx: Transaction, task_ids: Iterable[TaskId]) -> Iterator[StopAttempt]:
@@ -190,26 +191,23 @@ def _stops(tx: Transaction, task_ids: Iterable[TaskId]) -> Iterator[StopAttempt]
 
 
 def find_task(tx: Transaction, project_id: ProjectId, name: str) -> Task:
-    """Return the task with this key or number.
+    """Return the task with this key or, if no key is like that, with this number.
 
     Raises:
         RecordNotFoundException: There is none; the message has the nearest key.
     """
-    for task in tx.tasks(project_id):
-        if name in {task.spec.key, str(task.id)}:
-            return task
-    raise RecordNotFoundException(record="task", name=name)
-
-
-def _text(command: Command, name: str) -> str:
-    value = command.arguments.get(name, "")
-    return value if isinstance(value, str) else str(value)
+    tasks = tx.tasks(project_id)
+    for names in ({task.spec.key: task for task in tasks}, {str(t.id): t for t in tasks}):
+        if name in names:
+            return names[name]
+    near = get_close_matches(name, [task.spec.key for task in tasks], n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else ""
+    raise RecordNotFoundException(record="task", name=shortened(name, 100), hint=hint)
 
 
 def _about(task: Task) -> Answer:
     return {"task": task.id, "key": task.spec.key, "status": task.status.value}
 
 
-def _sentence(error: Exception) -> str:
-    recovery = error.recovery if isinstance(error, BanksmanException) else ""
-    return f"{error}\n{recovery}".strip()
+def _sentence(error: BanksmanException) -> str:
+    return shortened(f"{error}\n{error.recovery}".strip(), SENTENCE_CHARS_MAX)
