@@ -65,21 +65,21 @@ def _differs(task: Task, item: PlanItem, keys: Mapping[TaskId, str]) -> bool:
 
 def _in_order(items: list[PlanItem]) -> tuple[PlanItem, ...]:
     """Return new items after the new items they need (depth first, without recursion)."""
-    waiting = {item.spec.key: item for item in items}
+    new = {item.spec.key: item for item in items}
+    entered: set[str] = set()
     ordered: list[PlanItem] = []
     for item in items:
-        stack = [item]
+        stack = [] if item.spec.key in entered else [(item, iter(item.needs))]
+        entered.add(item.spec.key)
         while stack:
-            top = stack[-1]
-            missing = [
-                waiting[key] for key in top.needs if key in waiting and key != top.spec.key
-            ]
-            # A cycle is refused when the plan is read; here it must only not loop for ever.
-            fresh = [one for one in missing if one not in stack]
-            if fresh:
-                stack.append(fresh[0])
-                continue
-            stack.pop()
-            if waiting.pop(top.spec.key, None) is not None:
+            top, needs = stack[-1]
+            # What was entered stands in `ordered`, or below in the stack: then it is a cycle,
+            # which is refused when the plan is read, and must only not be walked for ever.
+            ahead = next((key for key in needs if key in new and key not in entered), None)
+            if ahead is None:
                 ordered.append(top)
+                stack.pop()
+            else:
+                entered.add(ahead)
+                stack.append((new[ahead], iter(new[ahead].needs)))
     return tuple(ordered)

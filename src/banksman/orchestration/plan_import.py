@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from banksman.core.plan import PlanChange, PlanItem, compare_plan
@@ -41,22 +41,29 @@ class PlanImporter:
         """Return what was done.
 
         Raises:
-            CommandRefusedException: The plan changes tasks that run or have ended.
+            CommandRefusedException: The plan changes tasks that run or have ended, or needs
+                tasks that are not there.
             TaskDependencyException: With the tasks that are there, the plan has a cycle.
         """
-        change = compare_plan(items, tx.tasks(project_id))
+        tasks = tx.tasks(project_id)
+        change = compare_plan(items, tasks)
         _refuse(change, prune=prune)
-        ids = {task.spec.key: task.id for task in tx.tasks(project_id)}
+        ids = {task.spec.key: task.id for task in tasks}
         for item in change.added:
-            needs = [ids[key] for key in item.needs]
             task = self._state.create_task(
-                project_id, item.spec, needs=needs, tx=tx, actor="plan"
+                project_id, item.spec, needs=_ids(item, ids), tx=tx, actor="plan"
             )
             ids[item.spec.key] = task.id
-        for task, item in change.changed:
-            self._change(tx, task, item, {ids[key] for key in item.needs})
+        wanted = {task.id: _ids(item, ids) for task, item in change.changed}
+        # First all edges that go: a new one may close a cycle only with one of them.
+        kept = [
+            self._lessened(tx, task, item, wanted[task.id]) for task, item in change.changed
+        ]
+        for task in kept:
+            self._widen(tx, task, wanted[task.id])
         cancelled = change.absent if prune else ()
-        for task in cancelled:
+        # Dependents are younger as a rule: cancelled first, they are not stopped before.
+        for task in reversed(cancelled):
             self._flow.cancel(tx, task.id, "no longer in the plan", "plan")
         self._flow.settle(tx, project_id)
         return Imported(
@@ -66,15 +73,35 @@ class PlanImporter:
             kept=_keys(task.spec.key for task in change.absent if not prune),
         )
 
-    def _change(  # noqa: PLR0917 - which task, to what
-        self, tx: Transaction, task: Task, item: PlanItem, needs: set[TaskId]
-    ) -> None:
+    def _lessened(  # noqa: PLR0917 - which task, to what
+        self, tx: Transaction, task: Task, item: PlanItem, needs: Collection[TaskId]
+    ) -> Task:
+        """Return the task as the plan has it, but for the needs that are new."""
         kept = tuple(need for need in task.needs if need in needs)
         respecified = replace(task, spec=item.spec, needs=kept)
-        self._state.respecify(tx, respecified, reason="the plan changed", actor="plan")
-        new = tuple(sorted(needs.difference(task.needs)))
-        if new:
-            self._flow.add_dependency(tx, task.id, new)
+        return self._state.respecify(tx, respecified, reason="the plan changed", actor="plan")
+
+    def _widen(self, tx: Transaction, task: Task, needs: Collection[TaskId]) -> None:
+        new = sorted(set(needs).difference(task.needs))
+        if not new:
+            return
+        # Nothing is settled in between: a task that loses one need and gains another must not
+        # seem free to start, nor its gate be asked.
+        self._flow.board(task.project_id, tx).graph.refuse(task.id, new)
+        wider = replace(task, needs=tuple(sorted({*task.needs, *new})))
+        self._state.respecify(tx, wider, reason="a dependency was added", actor="plan")
+
+
+def _ids(item: PlanItem, known: Mapping[str, TaskId]) -> tuple[TaskId, ...]:
+    """Return the tasks that an item needs, all of which are to be known by now."""
+    missing = [key for key in item.needs if key not in known]
+    if missing:
+        raise CommandRefusedException(
+            message=f"task {item.spec.key!r} needs what is not in the plan, or waits for "
+            f"{item.spec.key!r} in turn: {_list(missing)}.",
+            hint="Add the missing task, or take the need away.",
+        )
+    return tuple(known[key] for key in item.needs)
 
 
 def _refuse(change: PlanChange, *, prune: bool) -> None:
