@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from banksman.app.reads import open_project
+from banksman.app.reads import Place, open_project
 from banksman.app.running import PlanRun, RunRequest, plan_run
 from banksman.cli.answers import EndAnswer, EventAnswer
 from banksman.cli.ending import print_end
@@ -20,6 +20,7 @@ from banksman.cli.here import Here, examples, json_option
 from banksman.cli.screens import screen_for
 from banksman.cli.text import clean
 from banksman.cli.views import Progress
+from banksman.exceptions import InputException, StoreException
 from banksman.orchestration.engine import RunEnd
 from banksman.orchestration.plan_import import Imported
 
@@ -80,16 +81,27 @@ def run(
 
 
 async def _run(request: RunRequest, here: Here, *, as_json: bool, colour: bool) -> RunEnd:
+    known = _known_lines(here.place())
     async with plan_run(request) as project:
         for line in _news(project.imported):
             click.echo(clean(line), err=True)
         with open_project(here.place()) as (reader, stored):
-            look = look_at(reader, stored.id)
+            look = look_at(reader, stored.id, after=known)
             with screen_for(as_json=as_json, colour=colour) as screen:
                 end = await _shown(project, look, _Lenient(screen))
             with suppress(BrokenPipeError):
                 print_end(reader, stored.id, end.value, as_json=as_json)
     return end
+
+
+def _known_lines(place: Place) -> int | None:
+    """Return how far the journal goes before this run; none if that cannot be read yet."""
+    if not place.database.exists():
+        return 0
+    # A store of an older version is brought up to date by the run itself.
+    with suppress(StoreException, InputException), open_project(place) as (reader, _):
+        return reader.revision()
+    return None
 
 
 async def _shown(project: PlanRun, look: Look, screen: Screen) -> RunEnd:

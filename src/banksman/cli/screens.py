@@ -69,8 +69,7 @@ class LiveScreen:
 
 def drawn(progress: Progress) -> Group:
     """Return what is under way as something that rich can draw; nothing in it is markup."""
-    parts = [_attempts(progress), *_questions(progress.questions), _totals(progress)]
-    return Group(*parts)
+    return Group(_attempts(progress), *_questions(progress.questions), _totals(progress))
 
 
 @contextmanager

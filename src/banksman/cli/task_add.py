@@ -53,7 +53,7 @@ _INSTRUCTIONS_MAX: Final = 1 << 20
 @wish_options
 @click.pass_context
 def add(
-    ctx: click.Context, *, request: str, as_json: bool, **fields: str | int | tuple[str, ...]
+    ctx: click.Context, /, *, request: str, as_json: bool, **fields: str | int | tuple[str, ...]
 ) -> None:
     """Add a task with this KEY and TITLE; it is started when its turn comes.
 
