@@ -63,14 +63,17 @@ class AgentStep:
 
     async def _grounded(self, attempt: Attempt) -> Attempt:
         """Return the attempt with base and branch; no base if the target was rewritten."""
+        task = await self._desk.task(attempt)
+        branch = branch_name(task.id, task.spec.title, attempt.number)
         if attempt.base is not None:
-            return attempt
+            if attempt.branch == branch:
+                return attempt
+            # It began with another attempt's work, and gets a workspace of its own only now.
+            return await self._desk.move(replace(attempt, branch=branch), "workspace.intended")
         project = await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
         tip = await trusted_tip(self._desk, project.integrated)
         if tip is None:
             return attempt
-        task = await self._desk.task(attempt)
-        branch = branch_name(task.id, task.spec.title, attempt.number)
         start = await self._start(attempt)
         return await self._desk.move(
             replace(attempt, base=tip, branch=branch, start=start), "workspace.intended"
@@ -101,7 +104,14 @@ class AgentStep:
                 prompt=first_prompt(task, guidance=attempt.guidance or task.guidance),
                 started_at=self._desk.clock.now(),
             )
-            counted = replace(attempt, turns=number, agent=attempt.agent or self._default)
+            counted = replace(
+                attempt,
+                turns=number,
+                agent=attempt.agent or self._default,
+                # An earlier capture is not what this turn will leave.
+                commit=None,
+                tree=None,
+            )
             self._desk.note(tx, counted, "turn.intended", turn)
             return counted, turn, False
 

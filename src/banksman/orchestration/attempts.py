@@ -7,19 +7,23 @@ attempt in one transaction, its work having been saved before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from banksman.core.breakpoints import BreakpointType
-from banksman.core.records import Attempt, Checkpoint, Record, Step
+from banksman.core.records import Attempt, Checkpoint, Record
 from banksman.core.retry import Failure
-from banksman.core.task import Task
+from banksman.core.task import Task, TaskStatus
+from banksman.exceptions import WorkspaceException
 from banksman.orchestration.breakpoint_manager import BreakpointManager
 from banksman.orchestration.ledger import Ledger
 from banksman.orchestration.protocol import Reach
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.ports import Clock, Transaction, Workspaces
 from banksman.state.state_manager import StateManager
+
+log = logging.getLogger(__name__)
 
 Extra = Callable[[Transaction], object]
 """More to be written in the same transaction."""
@@ -62,8 +66,16 @@ class Desk:
         return await self.ledger.commit(lambda tx: self.note(tx, attempt, kind, *records))
 
     async def save(self, attempt: Attempt, reason: str) -> Checkpoint | None:
-        """Save the attempt's workspace under its private ref, if there is one."""
-        commit = await self.workspaces.save(attempt, reason)
+        """Save the attempt's workspace under its private ref, if there is one.
+
+        If git refuses, the attempt ends all the same: the workspace stays until it was saved,
+        for nothing but `Worker.clean_task` and the next run's sweep remove it.
+        """
+        try:
+            commit = await self.workspaces.save(attempt, reason)
+        except WorkspaceException:
+            log.warning("work.not_saved", exc_info=True)
+            return None
         if commit is None:
             return None
         return Checkpoint(
@@ -83,9 +95,8 @@ class Desk:
         saved = await self.save(attempt, failure.message)
 
         def write(tx: Transaction) -> Attempt:
-            self._write_before_the_end(tx, attempt, saved, also)
-            self.flow.fail(tx, attempt.task_id, attempt.number, failure)
-            return tx.attempt(attempt.task_id, attempt.number)
+            self.keep(tx, attempt, saved, also)
+            return self.failed(tx, attempt, failure)
 
         return await self.ledger.commit(write)
 
@@ -94,26 +105,58 @@ class Desk:
         saved = await self.save(attempt, stop.message)
 
         def write(tx: Transaction) -> Attempt:
-            self._write_before_the_end(tx, attempt, saved, also)
-            self.breakpoints.trigger_breakpoint(
-                tx, tx.task(attempt.task_id), stop.type, stop.message, details=stop.details
-            )
-            self.flow.block_attempt(tx, attempt.task_id, attempt.number, stop.message)
-            return tx.attempt(attempt.task_id, attempt.number)
+            self.keep(tx, attempt, saved, also)
+            return self.blocked(tx, attempt, stop)
 
         return await self.ledger.commit(write)
 
-    async def sent_back(self, attempt: Attempt, guidance: str, kind: str) -> Attempt:
-        """Send the attempt to its agent for another turn, with what it must be told."""
-        return await self.move(replace(attempt, step=Step.AGENT, guidance=guidance), kind)
-
-    def _write_before_the_end(  # noqa: PLR0917 - where, whose and what, in this order
-        self, tx: Transaction, attempt: Attempt, saved: Checkpoint | None, also: Extra | None
+    def keep(  # noqa: PLR0917 - where, whose and what, in this order
+        self,
+        tx: Transaction,
+        attempt: Attempt,
+        saved: Checkpoint | None,
+        also: Extra | None = None,
     ) -> None:
-        """What must be written while the attempt is still open: the store fences ended ones."""
+        """Write what belongs to an attempt before it ends: the store fences ended ones."""
         if also is not None:
             also(tx)
+        stored = tx.attempt(attempt.task_id, attempt.number)
+        for turn in tx.turns(attempt.task_id, attempt.number):
+            if turn.ended_at is None:  # Its processes were ended; nobody waits for it any more.
+                over = replace(turn, ended_at=self.clock.now(), outcome="stopped")
+                self.note(tx, stored, "turn.ended", over)
         if saved is not None:
-            stored = tx.attempt(attempt.task_id, attempt.number)
             # An attempt that resumes this one starts from what was saved.
             self.note(tx, replace(stored, start=saved.commit), "work.saved", saved)
+
+    def failed(self, tx: Transaction, attempt: Attempt, failure: Failure) -> Attempt:
+        """End the attempt in failure; return it ended."""
+        # What the agent had to know still holds for whoever tries again.
+        known = tx.attempt(attempt.task_id, attempt.number).guidance
+        told = failure.guidance or known or tx.task(attempt.task_id).guidance
+        again = replace(failure, guidance=told)
+        self.flow.fail(tx, attempt.task_id, attempt.number, again)
+        return tx.attempt(attempt.task_id, attempt.number)
+
+    def blocked(self, tx: Transaction, attempt: Attempt, stop: Stop) -> Attempt:
+        """End the attempt at a breakpoint, which is opened; return it ended."""
+        task = tx.task(attempt.task_id)
+        self.breakpoints.trigger_breakpoint(
+            tx, task, stop.type, stop.message, details=stop.details
+        )
+        self.flow.block_attempt(tx, attempt.task_id, attempt.number, stop.message)
+        return tx.attempt(attempt.task_id, attempt.number)
+
+
+def in_use(task: Task, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """Return which of a task's attempts must keep their workspaces.
+
+    Those of a blocked task: a person may look at them, or edit the last one. Else one that is
+    open, and the one that it, or the task's next attempt, goes on with.
+    """
+    if task.status is TaskStatus.BLOCKED:
+        return tuple(attempts)
+    needed = {one.resumes for one in attempts if one.ended_at is None}
+    if task.status in {TaskStatus.PENDING, TaskStatus.READY}:
+        needed.add(task.resumes)
+    return tuple(one for one in attempts if one.ended_at is None or one.number in needed)

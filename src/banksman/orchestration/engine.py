@@ -9,13 +9,19 @@ themselves, which a later engine finds again.
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
-from banksman.core.breakpoints import BreakpointType
-from banksman.core.records import Attempt, StopWhy
+from banksman.core.board import Board
+from banksman.core.breakpoints import BreakpointType, stops
+from banksman.core.records import Attempt, Step, StopWhy
 from banksman.core.task import ProjectId, TaskId, TaskStatus
+from banksman.exceptions import WorkspaceException
+from banksman.orchestration.attempts import in_use
 from banksman.orchestration.commands import CleanTask, CommandDesk, Effect, StopAttempt
 from banksman.orchestration.decision_engine import DecisionEngine
 from banksman.orchestration.group_commit import GroupCommit
@@ -24,6 +30,16 @@ from banksman.orchestration.task_flow import TaskFlow
 from banksman.orchestration.worker import Employment, Worker
 from banksman.ports import Transaction, Workspaces
 from banksman.state.state_manager import StateManager
+
+log = logging.getLogger(__name__)
+
+_GOING_ON: Final = (
+    TaskStatus.PENDING,
+    TaskStatus.READY,
+    TaskStatus.RUNNING,
+    TaskStatus.BLOCKED,
+)
+"""Where a task may still need the workspace of an earlier attempt."""
 
 
 class RunEnd(StrEnum):
@@ -93,7 +109,10 @@ class Engine:
         self._wake.set()
 
     def stop(self) -> None:
-        """Stop the attempts that work, saving what they have done; then end."""
+        """Stop the agents that work, saving what they have done; then end.
+
+        What is being checked or integrated is left as it is: the next engine goes on with it.
+        """
         self._draining = True
         self._stopping = True
         self._wake.set()
@@ -121,7 +140,11 @@ class Engine:
         with self._parts.state.transaction() as tx:
             left = tuple(self._stamped(tx, one) for one in self._open(tx))
             kept = self._kept(tx)
-        await self._parts.workspaces.sweep((*left, *kept))
+        try:
+            await self._parts.workspaces.sweep((*left, *kept))
+        except WorkspaceException:
+            # Only space is lost: the next run tries again.
+            log.warning("workspaces.not_swept", exc_info=True)
         for attempt in left:
             self._employ(attempt, group)
 
@@ -140,10 +163,10 @@ class Engine:
         return mine
 
     def _kept(self, tx: Transaction) -> tuple[Attempt, ...]:
-        """Return the attempts whose workspaces a person may still look at, or edit."""
+        """Return the attempts whose workspaces somebody may look at, edit or go on with."""
         board = self._parts.flow.board(self._parts.project_id, tx)
-        blocked = board.tasks(TaskStatus.BLOCKED)
-        return tuple(one for task in blocked for one in tx.attempts(task.id))
+        tasks = (task for status in _GOING_ON for task in board.tasks(status) if task.attempt)
+        return tuple(one for task in tasks for one in in_use(task, tx.attempts(task.id)))
 
     def _round(self, group: asyncio.TaskGroup) -> RunEnd | None:
         """Commit one round and act on it."""
@@ -160,16 +183,20 @@ class Engine:
         for command in tx.pending_commands(self._parts.project_id):
             effects.extend(self._parts.commands.apply(tx, command))
         if self._stopping:
-            effects.extend(self._stop_intents(tx))
+            effects.extend(self._stops(tx))
         self._parts.flow.settle(tx, self._parts.project_id)
         claimed = self._claims(tx)
         end = None if claimed or effects else self._end(tx)
         return Round(claimed=claimed, effects=tuple(effects), end=end)
 
-    def _stop_intents(self, tx: Transaction) -> list[Effect]:
-        stops: list[Effect] = []
+    def _stops(self, tx: Transaction) -> Iterator[Effect]:
+        """Yield what ends the work on all attempts, with an intent where an agent may run.
+
+        Where none does, nothing needs to be undone: the attempt stays open at its step, and the
+        next engine goes on with it.
+        """
         for attempt in self._open(tx):
-            if attempt.stop is None:
+            if attempt.step is Step.AGENT and attempt.stop is None:
                 intent = replace(
                     attempt,
                     stop=StopWhy.SHUTDOWN,
@@ -183,8 +210,8 @@ class Engine:
                     task_id=attempt.task_id,
                     attempt=attempt.number,
                 )
-                stops.append(StopAttempt(task_id=attempt.task_id))
-        return stops
+            if _name(attempt) in self._employed:
+                yield StopAttempt(task_id=attempt.task_id)
 
     def _claims(self, tx: Transaction) -> tuple[Attempt, ...]:
         if self._draining or self._target_in_doubt(tx):
@@ -206,17 +233,26 @@ class Engine:
 
     def _end(self, tx: Transaction) -> RunEnd | None:
         """Return why the run is over, or None while something can still move the plan."""
-        if self._employed or self._cleanings or self._open(tx):
+        if self._employed or self._cleanings:
             return None
-        if self._draining:
+        if self._stopping:
             return RunEnd.INTERRUPTED
         board = self._parts.flow.board(self._parts.project_id, tx)
         if board.is_complete:
             return RunEnd.COMPLETED
-        if board.next_due is not None:
+        if self._draining:
+            return RunEnd.INTERRUPTED
+        return self._rest(tx, board)
+
+    def _rest(self, tx: Transaction, board: Board) -> RunEnd | None:
+        """Return how a run ends in which nothing is at work, or None if it waits."""
+        due = bool(board.tasks(TaskStatus.READY) or board.tasks(TaskStatus.RETRYING))
+        # While nothing may be claimed, time alone moves nothing.
+        held = tx.project(self._parts.project_id).paused or self._target_in_doubt(tx)
+        if due and not held:
             return None
-        paused = tx.project(self._parts.project_id).paused and board.has_ready
-        if paused or tx.open_breakpoints(self._parts.project_id):
+        events = tx.open_breakpoints(self._parts.project_id)
+        if due or any(stops(event.type) for event in events):
             return None if self._parts.rules.wait else RunEnd.WAITING
         return RunEnd.FAILED
 

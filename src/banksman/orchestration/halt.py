@@ -29,15 +29,15 @@ class Halt:
         done = await self._integrator.integrated_as(attempt)
         if done is not None:
             return await self._integrator.record(attempt, done)
-        match attempt.stop:
-            case StopWhy.CANCEL:
-                return await self._cancel(attempt)
-            case StopWhy.BLOCK:
-                stop = Stop(type=BreakpointType.MANUAL, message=attempt.stop_reason)
-                return await self._desk.block(attempt, stop)
-            case StopWhy.SHUTDOWN | None:
-                stopped = Failure(error=ErrorClass.LOST, message=attempt.stop_reason)
-                return await self._desk.fail(attempt, stopped)
+        saved = await self._desk.save(attempt, attempt.stop_reason)
+        self._desk.reach(Point.STOP_SAVED)
+
+        def write(tx: Transaction) -> Attempt:
+            self._desk.keep(tx, attempt, saved)
+            # As it is stored now: somebody may have wished for something else in between.
+            return self._end(tx, tx.attempt(attempt.task_id, attempt.number))
+
+        return await self._desk.ledger.commit(write)
 
     async def end_processes(self, attempt: Attempt, why: str) -> None:
         """End what an attempt has running; nothing may, once it has ended."""
@@ -49,14 +49,26 @@ class Halt:
             if agent is not None and turn.ended_at is None:
                 await agent.stop(turn.spool, why)
 
-    async def _cancel(self, attempt: Attempt) -> Attempt:
-        saved = await self._desk.save(attempt, attempt.stop_reason)
-        self._desk.reach(Point.STOP_SAVED)
+    async def forget(self, attempt: Attempt) -> None:
+        """Drop what is kept of the turns of an attempt that has ended."""
+        agent = self._agents.get(attempt.agent)
+        turns = await self._desk.ledger.commit(
+            lambda tx: tx.turns(attempt.task_id, attempt.number)
+        )
+        for turn in turns:
+            if agent is not None:
+                agent.forget(turn.spool)
 
-        def write(tx: Transaction) -> Attempt:
-            if saved is not None:
-                self._desk.note(tx, attempt, "work.saved", saved)
-            self._desk.flow.cancel(tx, attempt.task_id, attempt.stop_reason, attempt.stop_by)
-            return tx.attempt(attempt.task_id, attempt.number)
-
-        return await self._desk.ledger.commit(write)
+    def _end(self, tx: Transaction, attempt: Attempt) -> Attempt:
+        """End the attempt as it was wished; return it."""
+        match attempt.stop:
+            case StopWhy.CANCEL:
+                why, by = attempt.stop_reason, attempt.stop_by
+                self._desk.flow.cancel(tx, attempt.task_id, why, by)
+                return tx.attempt(attempt.task_id, attempt.number)
+            case StopWhy.BLOCK:
+                stop = Stop(type=BreakpointType.MANUAL, message=attempt.stop_reason)
+                return self._desk.blocked(tx, attempt, stop)
+            case StopWhy.SHUTDOWN | None:
+                stopped = Failure(error=ErrorClass.LOST, message=attempt.stop_reason)
+                return self._desk.failed(tx, attempt, stopped)

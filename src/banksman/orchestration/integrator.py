@@ -12,7 +12,7 @@ from dataclasses import replace
 from banksman.core.breakpoints import BreakpointType
 from banksman.core.names import commit_message
 from banksman.core.prompt import conflict_text
-from banksman.core.records import Attempt, Step
+from banksman.core.records import Attempt, Project, Step
 from banksman.core.task import EntryStep, Task
 from banksman.orchestration.agent_step import REWRITTEN, trusted_tip
 from banksman.orchestration.attempts import Desk, Stop
@@ -40,17 +40,28 @@ class Integrator:
 
     async def integrated_as(self, attempt: Attempt) -> str | None:
         """Return which of the attempt's intended commits is on the target branch, if any."""
+        if attempt.new is None:
+            return None  # It never meant to.
         tip = await self._desk.workspaces.tip()
         return None if tip is None else await self._found_on(tip, attempt)
 
     async def record(self, attempt: Attempt, commit: str) -> Attempt:
-        """Record an integration that has happened."""
+        """Record an integration that has happened.
+
+        It may have happened in an earlier life, and others may have been recorded since: what
+        the target must hold is the last of them.
+        """
+        last = (await self._project(attempt)).integrated
+        older = last is not None and await self._desk.workspaces.contains(last, commit)
 
         def write(tx: Transaction) -> Attempt:
-            project = replace(tx.project(attempt.project_id), integrated=commit)
+            project = tx.project(attempt.project_id)
+            if not older:
+                project = replace(project, integrated=commit)
             self._desk.state.record(
                 tx, "target.moved", project, task_id=attempt.task_id, attempt=attempt.number
             )
+            self._desk.keep(tx, attempt, None)
             self._desk.flow.complete(tx, attempt.task_id, attempt.number, commit)
             return tx.attempt(attempt.task_id, attempt.number)
 
@@ -60,7 +71,7 @@ class Integrator:
 
     async def _integrate(self, attempt: Attempt) -> Attempt:
         """One try; the caller's loop comes back while the step stays `integration`."""
-        project = await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
+        project = await self._project(attempt)
         tip = await trusted_tip(self._desk, project.integrated)
         if tip is None:
             return await self._desk.block(attempt, REWRITTEN)
@@ -76,12 +87,17 @@ class Integrator:
         self._desk.reach(Point.INTEGRATE_COMBINED)
         if isinstance(combined, Conflict):
             return await self._conflict(task, attempt, tip, combined)
-        # What a person accepted as it is, is not asked again by a check that he overruled.
-        if tip != attempt.base and attempt.entry is not EntryStep.INTEGRATION:
+        # What a person accepted as it is, is not asked again by a check that he overruled;
+        # what the agent has made of it since is.
+        accepted = attempt.entry is EntryStep.INTEGRATION and not attempt.turns
+        if tip != attempt.base and not accepted:
             held = await self._holds_on(task, attempt, tip, combined)
             if held is not None:
                 return held
         return await self._publish(attempt, tip, combined)
+
+    async def _project(self, attempt: Attempt) -> Project:
+        return await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
 
     async def _publish(self, attempt: Attempt, tip: str, combined: Combined) -> Attempt:
         superseded = attempt.superseded if attempt.new is None else _with(attempt)
@@ -109,7 +125,7 @@ class Integrator:
         if report.gate_holds:
             return None
         return await self._judge.settle(
-            Case(task=task, attempt=attempt, capture=capture, report=report, rebased=True)
+            Case(task=task, attempt=attempt, capture=capture, report=report)
         )
 
     async def _conflict(  # noqa: PLR0917 - whose work, and with what

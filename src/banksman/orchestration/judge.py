@@ -18,13 +18,12 @@ from banksman.ports import Capture, Transaction
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is judged: a capture, or a capture on a new tip (`rebased`)."""
+    """What is judged: a capture on the attempt's base, or on a tip that has moved."""
 
     task: Task
     attempt: Attempt
     capture: Capture
     report: QualityReport
-    rebased: bool = False
 
 
 class Judge:
@@ -74,10 +73,15 @@ class Judge:
 
     def _sent_back(self, tx: Transaction, case: Case, decision: Decision) -> Attempt:
         told = feedback_text(case.report, reason=decision.reason)
-        again = replace(case.attempt, step=Step.AGENT, guidance=told)
-        if case.rebased:
-            # The next turn works on the new tip, with this work laid onto it.
-            again = replace(again, base=case.capture.base, start=case.capture.commit)
+        # The next turn goes on with this work: on the new tip if that is what it was checked
+        # on, and in a new workspace if it was captured in another attempt's.
+        again = replace(
+            case.attempt,
+            step=Step.AGENT,
+            guidance=told,
+            base=case.capture.base,
+            start=case.capture.commit,
+        )
         return self._desk.note(tx, again, "attempt.sent_back")
 
     def _failed(self, tx: Transaction, case: Case) -> Attempt:

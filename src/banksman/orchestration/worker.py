@@ -12,11 +12,11 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from banksman.core.records import Attempt, Step
 from banksman.core.retry import ErrorClass, Failure
-from banksman.core.task import TaskId, TaskStatus
+from banksman.core.task import TaskId
 from banksman.exceptions import (
     BanksmanException,
     StaleReportException,
@@ -24,13 +24,16 @@ from banksman.exceptions import (
     StoreException,
     WorkspaceException,
 )
-from banksman.orchestration.attempts import Desk
+from banksman.orchestration.attempts import Desk, in_use
 from banksman.orchestration.halt import Halt
 from banksman.orchestration.protocol import Point
 from banksman.orchestration.slots import Seat
 from banksman.ports import Transaction
 
 log = logging.getLogger(__name__)
+
+STOP_AGAIN_S: Final = 5.0
+"""How long to wait before an attempt that could not be stopped is stopped again."""
 
 
 class StepRunner(Protocol):
@@ -62,10 +65,11 @@ class Employment:
             pursuit.cancel()
 
     def interrupt(self) -> None:
-        """Interrupt the present step; its stop intent has been stored before."""
-        self._interrupted = True
-        if self._pursuit is not None:
+        """Interrupt the present step; if it is to be stopped, that has been stored before."""
+        # Once is enough: a second time would interrupt the tidying up.
+        if self._pursuit is not None and not self._interrupted:
             self._pursuit.cancel()
+        self._interrupted = True
 
 
 class Worker:
@@ -84,16 +88,16 @@ class Worker:
                 async with asyncio.TaskGroup() as group:
                     pursuit = group.create_task(self._pursue(attempt, employment.seat))
                     employment.pursued_by(pursuit)
-            attempt = await self._stored(attempt)
-            if attempt.ended_at is None:
-                attempt = await self._halt.run(attempt)
+            attempt = await self._stopped(await self._stored(attempt))
         finally:
             employment.seat.leave()
-        await self.clean_task(attempt.task_id)
+        if attempt.ended_at is not None:
+            await self._halt.forget(attempt)
+            await self.clean_task(attempt.task_id)
 
     async def _pursue(self, attempt: Attempt, seat: Seat) -> None:
-        """Do step after step until the attempt has ended."""
-        while attempt.ended_at is None:
+        """Do step after step until the attempt has ended, or is to be stopped."""
+        while attempt.ended_at is None and attempt.stop is None:
             if attempt.step is Step.INTEGRATION:
                 seat.leave()  # Waiting for the target branch needs no seat.
             else:
@@ -115,9 +119,27 @@ class Worker:
             log.exception("attempt.defect")
             return await self._failed(attempt, f"internal error: {error!r}")
 
+    async def _stopped(self, attempt: Attempt) -> Attempt:
+        """Return the attempt ended, if it is open and somebody wished to stop it.
+
+        One that was left without such a wish stays open: the next engine goes on with it.
+        """
+        while attempt.ended_at is None and attempt.stop is not None:
+            try:
+                return await self._halt.run(attempt)
+            except (StoreException, StaleWriterException):
+                raise
+            except BanksmanException:
+                # Whether its work is on the target or its processes have ended is not known,
+                # so nothing can be recorded; the other attempts have nothing to do with it.
+                log.warning("attempt.not_stopped", exc_info=True)
+                await asyncio.sleep(STOP_AGAIN_S)
+                attempt = await self._stored(attempt)
+        return attempt
+
     async def _failed(self, attempt: Attempt, message: str) -> Attempt:
         stored = await self._stored(attempt)
-        if stored.ended_at is not None:
+        if stored.ended_at is not None or stored.stop is not None:
             return stored
         # What failed may be the way back to an agent that was running before a restart.
         await self._halt.end_processes(stored, message)
@@ -144,18 +166,7 @@ class Worker:
 
 
 def _done_with(tx: Transaction, task_id: TaskId) -> tuple[Attempt, ...]:
-    """Return the attempts whose workspaces may go.
-
-    Those of a blocked task stay: a person may look at them, or edit the last one. So does one
-    that an attempt at work continues.
-    """
-    task = tx.task(task_id)
-    if task.status is TaskStatus.BLOCKED:
-        return ()
+    """Return the attempts whose workspaces may go."""
     attempts = tx.attempts(task_id)
-    needed = {one.resumes for one in attempts if one.ended_at is None}
-    if task.status in {TaskStatus.PENDING, TaskStatus.READY}:
-        needed.add(task.resumes)  # Its next attempt will.
-    return tuple(
-        one for one in attempts if one.ended_at is not None and one.number not in needed
-    )
+    kept = {one.number for one in in_use(tx.task(task_id), attempts)}
+    return tuple(one for one in attempts if one.number not in kept)
