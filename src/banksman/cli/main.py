@@ -175,5 +175,5 @@ def _flushed(code: int) -> int:
     except BrokenPipeError:
         # Python would try once more at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_PIPE_CLOSED
+        return code or EXIT_PIPE_CLOSED
     return code

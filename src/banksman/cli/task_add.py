@@ -17,6 +17,7 @@ from banksman.config.plan_model import TaskEntry
 from banksman.config.problems import KeyPath, Problems
 from banksman.config.sentences import Teller, dotted, known_keys
 from banksman.config.settings import Flags, Settings, load_settings
+from banksman.config.shapes import as_list
 from banksman.config.words import quoted, suggestion
 from banksman.core.task import DependencyPolicy, Gate, TaskKind, TaskSpec
 from banksman.exceptions import InputException
@@ -81,7 +82,7 @@ def _spec(here: Here, fields: Mapping[str, object]) -> TaskSpec:
         problems=problems,
         subject=dotted,
         keys=_known,
-        sources={(name,): _option(name) for name in given},
+        sources=_sources(given),
     )
     try:
         spec = TaskEntry.model_validate(given).spec()
@@ -112,6 +113,16 @@ def _must_be_one_of(name: str, kind: str, settings: Settings) -> None:
 
 def _known(_path: KeyPath) -> tuple[str, ...]:
     return known_keys(TaskEntry)
+
+
+def _sources(given: Mapping[str, object]) -> dict[KeyPath, str]:
+    """Return which option gave each value, and each item of those given many times."""
+    sources: dict[KeyPath, str] = {}
+    for name, value in given.items():
+        sources[name,] = _option(name)
+        for place, _ in enumerate(as_list(value) or ()):
+            sources[name, place] = _option(name)
+    return sources
 
 
 def _option(name: str) -> str:
