@@ -35,7 +35,7 @@ def recorded(shell: Shell) -> Iterator[Recorded]:
     state = StateManager(store, FakeClock(1_700_000_000_000))
     project = state.create_project("demo", base="main", target="banksman/target")
     owned = state.own(project.id)
-    recorded = Recorded(shell=shell, store=store, state=state, project=owned)
+    recorded = Recorded(repo=shell, store=store, state=state, project=owned)
     first = recorded.add("first", "Do the first thing")
     recorded.add("second", "Do the second thing", needs=(first,))
     yield recorded

@@ -25,7 +25,7 @@ NOW = Instant(1_700_000_000_000)
 class Recorded:
     """A project's state, to be moved on by a test."""
 
-    shell: Shell
+    repo: Shell
     store: SqliteStore
     state: StateManager
     project: Project

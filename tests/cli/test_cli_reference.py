@@ -90,7 +90,7 @@ def test_json_is_what_the_page_describes(
     recorded: Recorded, command: list[str], shape: type, form: str
 ) -> None:
     _prepare(recorded)
-    said = recorded.shell.banksman(*command, "--json")
+    said = recorded.repo.banksman(*command, "--json")
     lines = said.out.splitlines()
     match form:
         case "list":
@@ -117,7 +117,7 @@ def _validator(shape: type) -> _Validator:
 
 def _prepare(recorded: Recorded) -> None:
     """Leave a project as an engine would that died: one attempt captured, one breakpoint."""
-    shell = recorded.shell
+    shell = recorded.repo
     base = shell.git("rev-parse", "HEAD")
     shell.git("switch", "-q", "-c", "banksman/target")
     commit = shell.commit({"new.py": "x = 1\n"}, "Do the first thing")

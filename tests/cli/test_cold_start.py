@@ -40,7 +40,7 @@ def test_a_light_command_imports_nothing_heavy(
     recorded: Recorded, arguments: list[str]
 ) -> None:
     program = f"from banksman.cli.main import exit_code\nassert exit_code({arguments}) == 0"
-    assert loaded(recorded.shell, program) & HEAVY == set()
+    assert loaded(recorded.repo, program) & HEAVY == set()
 
 
 def test_the_test_would_notice_a_heavy_import(shell: Shell) -> None:

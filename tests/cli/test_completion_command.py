@@ -43,8 +43,8 @@ def test_commands_and_options_are_completed(shell: Shell) -> None:
 
 
 def test_tasks_are_completed_where_there_are_some(recorded: Recorded) -> None:
-    assert complete(recorded.shell, "banksman diff s") == ["second"]
-    assert complete(recorded.shell, "banksman task show ") == ["first", "second"]
+    assert complete(recorded.repo, "banksman diff s") == ["second"]
+    assert complete(recorded.repo, "banksman task show ") == ["first", "second"]
 
 
 def test_a_completion_outside_a_project_offers_nothing(shell: Shell) -> None:

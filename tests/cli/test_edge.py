@@ -53,14 +53,14 @@ def test_a_folder_that_is_not_there_is_named(shell: Shell) -> None:
 
 
 def test_another_folder_can_be_named(recorded: Recorded) -> None:
-    shell = recorded.shell
+    shell = recorded.repo
     said = shell.banksman("-C", str(shell.folder), "status", cwd=shell.folder.parent)
     assert said.code == 0
     assert said.rows[0][0] == "first"
 
 
 def test_a_folder_below_and_a_linked_worktree_have_the_same_state(recorded: Recorded) -> None:
-    shell = recorded.shell
+    shell = recorded.repo
     below = shell.folder / "deep" / "er"
     below.mkdir(parents=True)
     shell.git("worktree", "add", "-q", "-b", "other", str(shell.folder.parent / "linked"))
@@ -83,11 +83,11 @@ def test_a_relative_state_folder_is_refused(shell: Shell) -> None:
 
 def test_a_broken_store_is_no_fault_of_the_person(recorded: Recorded) -> None:
     recorded.store.close()
-    (recorded.shell.state / "state.db").write_bytes(b"no database at all" * 100)
-    said = recorded.shell.banksman("status")
+    (recorded.repo.state / "state.db").write_bytes(b"no database at all" * 100)
+    said = recorded.repo.banksman("status")
     assert said.code == 1
     assert "is not a database" in said.err
-    log = recorded.shell.state / "log" / "errors.log"
+    log = recorded.repo.state / "log" / "errors.log"
     assert str(log) in said.err
     assert "Traceback" not in said.err
     assert "StoreException" in log.read_text()
@@ -105,8 +105,8 @@ def test_a_reader_that_goes_away_is_no_error(recorded: Recorded) -> None:
     os.close(reader)
     ended = subprocess.run(
         [sys.executable, "-m", "banksman", "status"],
-        cwd=recorded.shell.folder,
-        env=recorded.shell.env,
+        cwd=recorded.repo.folder,
+        env=recorded.repo.env,
         stdout=writer,
         stderr=subprocess.PIPE,
         check=False,
@@ -118,6 +118,6 @@ def test_a_reader_that_goes_away_is_no_error(recorded: Recorded) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_what_the_encoding_lacks_ends_no_command(recorded: Recorded, encoding: str) -> None:
     recorded.add("third", "здесь")
-    said = recorded.shell.banksman("status", PYTHONIOENCODING=encoding)
+    said = recorded.repo.banksman("status", PYTHONIOENCODING=encoding)
     assert said.code == 0
     assert said.rows[2][-1] in {"здесь", "\\u0437\\u0434\\u0435\\u0441\\u044c"}

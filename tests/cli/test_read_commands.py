@@ -43,7 +43,7 @@ def on_terminal(shell: Shell, *args: str, **env: str) -> str:
 
 def test_status_is_tab_separated_for_programs(recorded: Recorded) -> None:
     recorded.start(recorded.tasks[0])
-    said = recorded.shell.banksman("status")
+    said = recorded.repo.banksman("status")
     first, second = said.rows
     assert first[:3] == ["first", "running", "1"]
     assert first[3].startswith("agent codex, turn 1, ")
@@ -54,7 +54,7 @@ def test_status_is_tab_separated_for_programs(recorded: Recorded) -> None:
 def test_status_is_aligned_and_coloured_for_people(recorded: Recorded) -> None:
     recorded.start(recorded.tasks[0])
     recorded.stop(recorded.tasks[1], "may it start?")
-    shown = on_terminal(recorded.shell, "status")
+    shown = on_terminal(recorded.repo, "status")
     assert "demo: main → banksman/target, no engine runs it" in shown
     assert "2 tasks: 0 done, 1 running, 0 ready, 0 waiting, 1 blocked" in shown
     assert "\x1b[36mrunning\x1b[0m" in shown
@@ -62,13 +62,13 @@ def test_status_is_aligned_and_coloured_for_people(recorded: Recorded) -> None:
 
 
 def test_no_color_is_heard_wherever_it_is_said(recorded: Recorded) -> None:
-    assert "\x1b" not in on_terminal(recorded.shell, "--no-color", "status")
-    assert "\x1b" not in on_terminal(recorded.shell, "status", NO_COLOR="1")
-    assert "\x1b" in on_terminal(recorded.shell, "status", NO_COLOR="")
+    assert "\x1b" not in on_terminal(recorded.repo, "--no-color", "status")
+    assert "\x1b" not in on_terminal(recorded.repo, "status", NO_COLOR="1")
+    assert "\x1b" in on_terminal(recorded.repo, "status", NO_COLOR="")
 
 
 def test_status_as_json_counts_every_state(recorded: Recorded) -> None:
-    answer = recorded.shell.banksman("status", "--json").json
+    answer = recorded.repo.banksman("status", "--json").json
     assert answer["counts"]["pending"] == 2
     assert answer["counts"]["failed"] == 0
     assert answer["engine"] is False
@@ -86,25 +86,25 @@ def test_nothing_that_others_wrote_reaches_the_terminal_as_it_is(recorded: Recor
         ["breakpoint", "show", "1"],
     )
     for command in commands:
-        shown = on_terminal(recorded.shell, "--no-color", *command)
+        shown = on_terminal(recorded.repo, "--no-color", *command)
         assert "evil  end" in shown, command
         assert "\x1b" not in shown, command
 
 
 def test_log_shows_the_last_lines_and_those_of_a_task(recorded: Recorded) -> None:
     recorded.start(recorded.tasks[0])
-    said = recorded.shell.banksman("log", "-n", "2")
+    said = recorded.repo.banksman("log", "-n", "2")
     assert [row[4] for row in said.rows] == ["attempt 1 starts", "attempt is recorded"]
     assert said.rows[0][:4] == ["2023-11-14T22:13:20Z", "first", "1", "running"]
-    of_second = recorded.shell.banksman("log", "second")
+    of_second = recorded.repo.banksman("log", "second")
     assert [row[4] for row in of_second.rows] == ["added to the plan"]
 
 
 def test_log_follows_what_happens(recorded: Recorded) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "banksman", "log", "-f", "-n", "1", "second"],
-        cwd=recorded.shell.folder,
-        env=recorded.shell.env,
+        cwd=recorded.repo.folder,
+        env=recorded.repo.env,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -120,31 +120,31 @@ def test_log_follows_what_happens(recorded: Recorded) -> None:
 
 
 def test_an_unknown_task_is_told_with_the_nearest(recorded: Recorded) -> None:
-    said = recorded.shell.banksman("task", "show", "secnd")
+    said = recorded.repo.banksman("task", "show", "secnd")
     assert (said.code, said.out) == (2, "")
     assert "there is no task 'secnd'. Did you mean 'second'?" in said.err
 
 
 def test_a_task_is_found_by_its_number(recorded: Recorded) -> None:
-    said = recorded.shell.banksman("task", "show", str(recorded.tasks[1]))
+    said = recorded.repo.banksman("task", "show", str(recorded.tasks[1]))
     assert ["Title", "Do the second thing"] in said.rows
     assert ["Needs", "first"] in said.rows
 
 
 def test_a_breakpoint_says_how_it_can_be_answered(recorded: Recorded) -> None:
     recorded.stop(recorded.tasks[1], "may it start?")
-    listed = recorded.shell.banksman("breakpoint", "list")
+    listed = recorded.repo.banksman("breakpoint", "list")
     assert listed.rows[0][:4] == ["1", "second", "manual", "medium"]
-    shown = recorded.shell.banksman("breakpoint", "show", "1")
+    shown = recorded.repo.banksman("breakpoint", "show", "1")
     assert ["Resolve with", "banksman resolve 1 accept|cancel"] in shown.rows
     assert shown.out.endswith("\nmay it start?\n")
-    gone = recorded.shell.banksman("breakpoint", "show", "9")
+    gone = recorded.repo.banksman("breakpoint", "show", "9")
     assert gone.code == 2
     assert "there is no breakpoint '9'." in gone.err
 
 
 def test_diff_gives_programs_a_patch_that_applies(recorded: Recorded) -> None:
-    shell = recorded.shell
+    shell = recorded.repo
     base = shell.git("rev-parse", "HEAD")
     commit = shell.commit({"app.py": "print('bye\x1b[31m')\n", "new.py": "x = 1\n"})
     shell.git("reset", "-q", "--hard", base)
@@ -158,7 +158,7 @@ def test_diff_gives_programs_a_patch_that_applies(recorded: Recorded) -> None:
 
 
 def test_diff_on_a_terminal_is_coloured_by_us_alone(recorded: Recorded) -> None:
-    shell = recorded.shell
+    shell = recorded.repo
     base = shell.git("rev-parse", "HEAD")
     commit = shell.commit({"app.py": "print('bye\x1b[5m')\n"})
     recorded.finish(recorded.tasks[0], base=base, commit=commit)
@@ -170,7 +170,7 @@ def test_diff_on_a_terminal_is_coloured_by_us_alone(recorded: Recorded) -> None:
 def test_diff_of_a_running_attempt_reads_its_workspace_and_leaves_it(
     recorded: Recorded,
 ) -> None:
-    shell = recorded.shell
+    shell = recorded.repo
     base = shell.git("rev-parse", "HEAD")
     workspace = shell.folder.parent / "work" / "task-1-1"
     shell.git("worktree", "add", "-q", "-b", "attempt", str(workspace))
@@ -186,13 +186,13 @@ def test_diff_of_a_running_attempt_reads_its_workspace_and_leaves_it(
 
 
 def test_diff_without_anything_to_compare_says_so(recorded: Recorded) -> None:
-    never = recorded.shell.banksman("diff", "first")
+    never = recorded.repo.banksman("diff", "first")
     assert (never.code, never.out) == (2, "")
     assert "first has had no attempt yet." in never.err
     recorded.start(recorded.tasks[0])
-    nothing = recorded.shell.banksman("diff", "first")
+    nothing = recorded.repo.banksman("diff", "first")
     assert nothing.code == 2
     assert "attempt 1 of first left nothing that could be compared." in nothing.err
-    unknown = recorded.shell.banksman("diff", "first", "--attempt", "7")
+    unknown = recorded.repo.banksman("diff", "first", "--attempt", "7")
     assert unknown.code == 2
     assert "there is no attempt '7'. There is 1." in unknown.err

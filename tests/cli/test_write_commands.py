@@ -23,7 +23,7 @@ command = ["touch", "made.txt"]
 @pytest.fixture
 def idle(recorded: Recorded) -> Recorded:
     """Return a project that nobody runs, with a plan and settings."""
-    (recorded.shell.folder / "banksman.toml").write_text(SETTINGS)
+    (recorded.repo.folder / "banksman.toml").write_text(SETTINGS)
     return recorded
 
 
@@ -33,58 +33,58 @@ def state_of(shell: Shell, key: str) -> str:
 
 
 def test_a_task_is_cancelled_without_an_engine(idle: Recorded) -> None:
-    said = idle.shell.banksman("task", "cancel", "second", "--reason", "by hand")
+    said = idle.repo.banksman("task", "cancel", "second", "--reason", "by hand")
     assert (said.code, said.out) == (0, "second is cancelled now.\n")
-    assert state_of(idle.shell, "second") == "cancelled"
-    assert "by hand" in idle.shell.banksman("task", "show", "second").out
+    assert state_of(idle.repo, "second") == "cancelled"
+    assert "by hand" in idle.repo.banksman("task", "show", "second").out
 
 
 def test_what_makes_no_sense_is_refused_with_the_reason(idle: Recorded) -> None:
-    idle.shell.banksman("task", "cancel", "first")
-    said = idle.shell.banksman("task", "retry", "first")
+    idle.repo.banksman("task", "cancel", "first")
+    said = idle.repo.banksman("task", "retry", "first")
     assert (said.code, said.out) == (2, "")
     assert "cannot go from cancelled" in said.err
-    gone = idle.shell.banksman("resolve", "7", "accept")
+    gone = idle.repo.banksman("resolve", "7", "accept")
     assert gone.code == 2
     assert "there is no breakpoint '7'." in gone.err
 
 
 def test_the_same_request_is_done_once(idle: Recorded) -> None:
     command = ("task", "cancel", "first", "--request", "once", "--json")
-    first, again = idle.shell.banksman(*command), idle.shell.banksman(*command)
+    first, again = idle.repo.banksman(*command), idle.repo.banksman(*command)
     assert first.json == again.json
     assert first.json["answer"]["status"] == "cancelled"
 
 
 def test_pause_and_resume_are_told(idle: Recorded) -> None:
-    assert idle.shell.banksman("pause").out == "demo is paused.\n"
-    assert idle.shell.banksman("status", "--json").json["project"]["paused"] is True
-    assert idle.shell.banksman("resume").out == "demo is not paused.\n"
-    assert idle.shell.banksman("status", "--json").json["project"]["paused"] is False
+    assert idle.repo.banksman("pause").out == "demo is paused.\n"
+    assert idle.repo.banksman("status", "--json").json["project"]["paused"] is True
+    assert idle.repo.banksman("resume").out == "demo is not paused.\n"
+    assert idle.repo.banksman("status", "--json").json["project"]["paused"] is False
 
 
 def test_a_breakpoint_is_answered_once_and_for_all(idle: Recorded) -> None:
     idle.stop(TaskId(1), "may it start?")
-    said = idle.shell.banksman("resolve", "1", "accept", "--reason", "looks right")
+    said = idle.repo.banksman("resolve", "1", "accept", "--reason", "looks right")
     assert (said.code, said.out) == (0, "Breakpoint 1: accept. first is ready now.\n")
-    again = idle.shell.banksman("resolve", "1", "cancel")
+    again = idle.repo.banksman("resolve", "1", "cancel")
     assert again.code == 2
     assert "accept" in again.err
 
 
 def test_a_task_is_added_with_all_that_a_plan_can_say(idle: Recorded) -> None:
-    said = idle.shell.banksman(
+    said = idle.repo.banksman(
         "task", "add", "third", "A third thing", "--needs", "second", "--needs", "1",
         "--priority", "9", "--estimate", "90m", "--kind", "docs", "--agent", "touch",
         "--check", "syntax", "--gate", "manual", "--retries", "0",
     )  # fmt: skip
     assert (said.code, said.out) == (0, "third is task 3, pending.\n")
-    task = idle.shell.banksman("task", "show", "third", "--json").json["task"]
+    task = idle.repo.banksman("task", "show", "third", "--json").json["task"]
     assert task["needs"] == [1, 2]
     spec = task["spec"]
     assert (spec["priority"], spec["estimate_min"], spec["kind"]) == (9, 90, "docs")
     assert (spec["agent"], spec["checks"], spec["gate"]) == ("touch", ["syntax"], "manual")
-    twice = idle.shell.banksman("task", "add", "third", "Again")
+    twice = idle.repo.banksman("task", "add", "third", "Again")
     assert twice.code == 2
     assert "there is a task 'third' already" in twice.err
 
@@ -106,18 +106,18 @@ def test_a_task_is_added_with_all_that_a_plan_can_say(idle: Recorded) -> None:
 def test_a_task_that_is_wrong_is_refused_before_anything_is_done(
     idle: Recorded, options: list[str], sentence: str
 ) -> None:
-    said = idle.shell.banksman("task", "add", *options)
+    said = idle.repo.banksman("task", "add", *options)
     assert (said.code, said.out) == (2, "")
     assert sentence in said.err
-    assert len(idle.shell.banksman("status").rows) == 2
+    assert len(idle.repo.banksman("status").rows) == 2
 
 
 def test_a_failure_on_the_way_takes_the_wish_back(idle: Recorded) -> None:
-    (idle.shell.folder / "banksman.toml").write_text("[run\n")
-    said = idle.shell.banksman("pause")
+    (idle.repo.folder / "banksman.toml").write_text("[run\n")
+    said = idle.repo.banksman("pause")
     assert said.code == 2
     assert "banksman.toml" in said.err
-    answer = idle.shell.banksman("status", "--json").json
+    answer = idle.repo.banksman("status", "--json").json
     assert (answer["commands"], answer["project"]["paused"]) == (0, False)
 
 
@@ -137,7 +137,7 @@ sys.stdin.read()
 
 
 def test_a_wish_that_an_engine_does_not_answer_stays_in_the_inbox(idle: Recorded) -> None:
-    lock = idle.shell.state / "engine.lock"
+    lock = idle.repo.state / "engine.lock"
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(lock)],
         stdin=subprocess.PIPE,
@@ -147,17 +147,17 @@ def test_a_wish_that_an_engine_does_not_answer_stays_in_the_inbox(idle: Recorded
         assert engine.stdout is not None
         assert engine.stdin is not None
         assert engine.stdout.readline() == "held\n"
-        said = idle.shell.banksman("pause")
-        assert idle.shell.banksman("status", "--json").json["engine"] is True
-        refused = idle.shell.banksman("clean")
+        said = idle.repo.banksman("pause")
+        assert idle.repo.banksman("status", "--json").json["engine"] is True
+        refused = idle.repo.banksman("clean")
         engine.stdin.close()
     assert (said.code, said.out) == (1, "")
     assert "Command 1 (pause) stays in the inbox" in said.err
     assert refused.code == 2
     assert "another engine owns this project" in refused.err
     # Whoever owns the project next applies it.
-    idle.shell.banksman("task", "cancel", "first")
-    assert idle.shell.banksman("status", "--json").json["project"]["paused"] is True
+    idle.repo.banksman("task", "cancel", "first")
+    assert idle.repo.banksman("status", "--json").json["project"]["paused"] is True
 
 
 def test_an_engine_that_runs_answers(shell: Shell) -> None:
