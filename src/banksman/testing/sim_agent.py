@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from banksman.core.outcome import (
     Answered,
@@ -13,6 +15,7 @@ from banksman.core.outcome import (
     Stalled,
     Stopped,
 )
+from banksman.core.task import Instant
 from banksman.ports import Brief
 from banksman.testing.world import Hand, SimProcess, World
 
@@ -20,11 +23,49 @@ SILENCE_S = 900.0
 WORK_S = 120.0
 
 
-class SimAgent:
-    """Works well, badly or not at all, as the world's seed says."""
+@dataclass(frozen=True, kw_only=True)
+class Fate:
+    """What becomes of one turn of an agent.
 
-    def __init__(self, hand: Hand) -> None:
+    Attributes:
+        kind: `right` and `wrong` write work that passes and fails its check; `idle` writes
+            nothing; `lost`, `error`, `stalled`, `question` and `rate_limited` end as they say.
+        after_s: How long it takes.
+        reset_at: Until when the rate is limited, if the agent tells.
+    """
+
+    kind: str = "right"
+    after_s: float = 60.0
+    reset_at: Instant | None = None
+
+
+Plot = Callable[[World, Brief], Fate]
+"""Decides what becomes of each turn."""
+
+
+def by_chance(world: World, _: Brief) -> Fate:
+    """Return a fate as often as the world's faults say."""
+    faults = world.faults
+    for kind, share in (
+        ("lost", faults.lost),
+        ("error", faults.error),
+        ("stalled", faults.stall),
+        ("question", faults.question),
+        ("rate_limited", faults.rate_limit),
+        ("wrong", faults.wrong),
+    ):
+        if world.strikes(share):
+            after_s = SILENCE_S if kind == "stalled" else WORK_S * world.random.random()
+            return Fate(kind=kind, after_s=after_s)
+    return Fate(after_s=WORK_S * world.random.random())
+
+
+class SimAgent:
+    """Works well, badly or not at all, as its plot says; by default as its world does."""
+
+    def __init__(self, hand: Hand, plot: Plot = by_chance) -> None:
         self._hand = hand
+        self._plot = plot
 
     @property
     def _world(self) -> World:
@@ -43,7 +84,6 @@ class SimAgent:
         await self._hand.take()
         if brief.spool not in self._world.processes:
             self._world.sealed.add(brief.spool)
-            return Lost()
         return await self._ending(brief.spool)
 
     async def stop(self, spool: str, why: str) -> None:
@@ -58,32 +98,23 @@ class SimAgent:
             process.ended.set()
 
     def forget(self, spool: str) -> None:
-        """Drop nothing: the world keeps all processes for its invariants."""
+        """Drop what is kept: whoever asks for this turn again finds it lost."""
         self._hand.touch()
+        self._world.forgotten.add(spool)
 
     def _start(self, brief: Brief) -> None:
         if self._world.living(brief.task.id):
             self._world.doubled.append(brief.task.id)
-        process = SimProcess(task_id=brief.task.id, attempt=brief.attempt, kind=self._fate())
-        self._world.processes[brief.spool] = process
-        wait_s = (
-            SILENCE_S if process.kind == "stalled" else WORK_S * self._world.random.random()
+        fate = self._plot(self._world, brief)
+        process = SimProcess(
+            task_id=brief.task.id,
+            attempt=brief.attempt,
+            kind=fate.kind,
+            reset_at=fate.reset_at,
         )
-        asyncio.get_running_loop().call_later(wait_s, self._end, brief, process)
-
-    def _fate(self) -> str:
-        faults = self._world.faults
-        for kind, share in (
-            ("lost", faults.lost),
-            ("error", faults.error),
-            ("stalled", faults.stall),
-            ("question", faults.question),
-            ("rate_limited", faults.rate_limit),
-            ("wrong", faults.wrong),
-        ):
-            if self._world.strikes(share):
-                return kind
-        return "right"
+        self._world.processes[brief.spool] = process
+        self._world.most_at_once = max(self._world.most_at_once, self._world.working())
+        asyncio.get_running_loop().call_later(fate.after_s, self._end, brief, process)
 
     def _end(self, brief: Brief, process: SimProcess) -> None:
         """What the agent does at the end of its time; nobody has to be there."""
@@ -91,14 +122,15 @@ class SimAgent:
             return
         worktree = self._world.worktrees.get((brief.task.id, brief.attempt))
         if worktree is not None and process.kind in {"right", "wrong"}:
-            worktree.files[f"task-{brief.task.spec.key}"] = (
-                "wrong" if process.kind == "wrong" else f"done {brief.task.spec.key}"
-            )
+            process.wrote = f"{process.kind} {brief.spool}"
+            worktree.files[f"task-{brief.task.spec.key}"] = process.wrote
             if "shared" in brief.task.spec.touches:
                 worktree.files["shared"] = brief.spool
         process.ended.set()
 
     async def _ending(self, spool: str) -> Outcome:
+        if spool not in self._world.processes or spool in self._world.forgotten:
+            return Lost()
         process = self._world.processes[spool]
         await process.ended.wait()
         self._hand.touch()
@@ -114,6 +146,6 @@ class SimAgent:
             case "question":
                 return Answered(text="which?", questions=("Which one?",))
             case "rate_limited":
-                return RateLimited()
+                return RateLimited(reset_at=process.reset_at)
             case _:
                 return Answered(text="done")

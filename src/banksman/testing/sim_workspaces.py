@@ -10,7 +10,7 @@ from banksman.core.records import Attempt, FileChange
 from banksman.core.task import TaskId
 from banksman.exceptions import WorkspaceException
 from banksman.ports import Capture, Checkout, Combined, Conflict, Workspace
-from banksman.testing.world import Hand, SimWorktree, Tree, World
+from banksman.testing.world import Hand, SimCheckout, SimWorktree, Tree, World
 
 ROOT = Path("/simulated")
 
@@ -51,8 +51,7 @@ class SimWorkspaces:
         if known is None or known.base != attempt.base:
             if known is not None:
                 await self.save(attempt, "made anew")
-            start = attempt.start or attempt.base
-            files = dict(self._world.commits[start].tree)
+            files = self._laid(attempt.start, attempt.base)
             self._world.worktrees[_key(attempt)] = SimWorktree(attempt.base, files)
         await self._hand.take()
         return Workspace(path=_path(attempt), branch=attempt.branch, base=attempt.base)
@@ -90,10 +89,17 @@ class SimWorkspaces:
 
     @asynccontextmanager
     async def checkout(self, commit: str, purpose: str) -> AsyncGenerator[Checkout]:
-        """Open a checkout; its path tells the simulated checks which commit it is."""
+        """Open a checkout; only its engine's death leaves it behind."""
         await self._git()
-        tree = tree_name(self._world.commits[commit].tree)
-        yield Checkout(path=ROOT / "checks" / purpose / commit, commit=commit, tree=tree)
+        self._world.opened += 1
+        path = ROOT / "checks" / f"{purpose}-{self._world.opened}"
+        self._world.checkouts[path] = SimCheckout(commit, self._hand)
+        try:
+            tree = tree_name(self._world.commits[commit].tree)
+            yield Checkout(path=path, commit=commit, tree=tree)
+        finally:
+            if self._hand.alive:
+                del self._world.checkouts[path]
 
     async def combine(self, tip: str, commit: str, message: str) -> Combined | Conflict:
         """Merge file by file against the commit's parent."""
@@ -123,19 +129,22 @@ class SimWorkspaces:
         return self._changes(old, self._world.commits[new].tree)
 
     async def leftovers(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
-        """Return the worktrees that belong to none of these attempts."""
+        """Return the worktrees and checkouts that belong to none of these attempts."""
         await self._hand.take()
         kept = {_key(one) for one in live}
-        return tuple(
+        trees = (
             ROOT / f"{task}-{number}"
             for task, number in sorted(self._world.worktrees)
             if (task, number) not in kept
         )
+        return (*trees, *self._abandoned())
 
     async def sweep(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
         """Save and remove the leftovers."""
         kept = tuple(live)
         gone = await self.leftovers(kept)
+        for path in self._abandoned():
+            del self._world.checkouts[path]
         for task, number in [
             key for key in self._world.worktrees if key not in {_key(one) for one in kept}
         ]:
@@ -143,6 +152,22 @@ class SimWorkspaces:
             commit = self._world.commit((worktree.base,), worktree.files, "saved: swept")
             self._world.refs[f"saved/{task}/{number}"] = commit
         return gone
+
+    def _abandoned(self) -> tuple[Path, ...]:
+        return tuple(path for path, one in self._world.checkouts.items() if not one.hand.alive)
+
+    def _laid(self, start: str | None, base: str) -> dict[str, str]:
+        """Return the files to begin with: the start's work on the base; it wins a conflict."""
+        files = dict(self._world.commits[base].tree)
+        if start is None or start in self._world.history(base):
+            return files
+        work = self._world.commits[start]
+        before = self._world.commits[work.parents[0]].tree
+        for path in before.keys() | work.tree.keys():
+            if work.tree.get(path) != before.get(path):
+                files.pop(path, None)
+                files |= {path: work.tree[path]} if path in work.tree else {}
+        return files
 
     async def _git(self) -> None:
         await self._hand.take()

@@ -26,7 +26,7 @@ from banksman.orchestration.protocol import Point
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
-from banksman.testing.sim_agent import SimAgent
+from banksman.testing.sim_agent import Plot, SimAgent, by_chance
 from banksman.testing.sim_check import SimCheck
 from banksman.testing.sim_workspaces import SimWorkspaces
 from banksman.testing.virtual_time import LoopClock, VirtualTimeLoop
@@ -47,6 +47,7 @@ class Scenario:
         rivals: Whether a second engine may take over while the first lives.
         crash_at: A point at which the first engine to reach it dies.
         people: Whether anyone answers breakpoints and changes their mind.
+        plot: What becomes of each turn of an agent.
     """
 
     items: tuple[PlanItem, ...]
@@ -55,6 +56,7 @@ class Scenario:
     rivals: bool = False
     crash_at: Point | None = None
     people: bool = True
+    plot: Plot = by_chance
 
 
 @dataclass(kw_only=True)
@@ -178,7 +180,7 @@ class Simulation:
     def _engine(self, hand: Hand) -> Engine:
         SimOwnership(hand).acquire()
         store = FaultyStore(self.store, hand)
-        agent = SimAgent(hand)
+        agent = SimAgent(hand, self._scenario.plot)
         ports = Ports(
             store=store,
             clock=self._clock,

@@ -11,8 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from types import MappingProxyType
+
+from banksman.core.task import Instant
 
 Tree = Mapping[str, str]
 
@@ -38,15 +41,31 @@ class SimWorktree:
     files: dict[str, str]
 
 
+@dataclass(frozen=True)
+class SimCheckout:
+    """A checkout on the simulated disk, and the engine that uses it."""
+
+    commit: str
+    hand: Hand
+
+
 @dataclass
 class SimProcess:
-    """An agent's tree of processes; `ended` is set when all of it is gone."""
+    """An agent's tree of processes; `ended` is set when all of it is gone.
+
+    Attributes:
+        kind: What becomes of it (`sim_agent.Fate`).
+        how: Why it was stopped.
+        wrote: The work that it left, of which there is no other like it.
+    """
 
     task_id: int
     attempt: int
     kind: str
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     how: str = ""
+    wrote: str = ""
+    reset_at: Instant | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +102,14 @@ class World:
     Attributes:
         random: The only source of chance; the same seed gives the same history.
         target: The target branch's tip, or none before it is made.
+        checkouts: Open ones by path, and those that died with their engine.
+        opened: How many there ever were.
         processes: Agents by spool, running and ended.
-        alive: Agents running now, by task: never more than one may be.
+        forgotten: Spools of which nothing is kept any more.
+        owner: The engine that owns the project, as far as the operating system knows.
         doubled: Tasks that had two agents at once; must stay empty.
+        most_at_once: The most agents that ever ran at once.
+        crashes: How often an engine died.
     """
 
     random: Random
@@ -93,12 +117,15 @@ class World:
     commits: dict[str, SimCommit] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     worktrees: dict[tuple[int, int], SimWorktree] = field(default_factory=dict)
+    checkouts: dict[Path, SimCheckout] = field(default_factory=dict)
+    opened: int = 0
     processes: dict[str, SimProcess] = field(default_factory=dict)
-    results: dict[str, object] = field(default_factory=dict)
     sealed: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
     target: str | None = None
     owner: Hand | None = None
     doubled: list[int] = field(default_factory=list)
+    most_at_once: int = 0
     crashes: int = 0
 
     def __post_init__(self) -> None:
@@ -133,6 +160,10 @@ class World:
         return sum(
             one.task_id == task_id and not one.ended.is_set() for one in self.processes.values()
         )
+
+    def working(self) -> int:
+        """Return how many agents run now."""
+        return sum(not one.ended.is_set() for one in self.processes.values())
 
 
 class Hand:
