@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +58,27 @@ class Shell:
             out=ended.stdout.decode("utf-8"),
             err=ended.stderr.decode("utf-8"),
         )
+
+    def on_terminal(self, *args: str, **env: str) -> str:
+        """Return what the command prints on a terminal of 100 columns; it ends well."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "banksman", *args],
+            cwd=self.folder,
+            env={**self.env, "TERM": "xterm", "COLUMNS": "100", **env},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        parts: list[bytes] = []
+        # Reading fails on Linux, and ends elsewhere, when the other side is closed.
+        with suppress(OSError):
+            while select.select([ours], [], [], 60)[0] and (part := os.read(ours, 65536)):
+                parts.append(part)
+        os.close(ours)
+        assert process.wait(timeout=60) == 0
+        return b"".join(parts).decode("utf-8").replace("\r\n", "\n")
 
     def git(self, *args: str) -> str:
         """Run git and return what it printed."""

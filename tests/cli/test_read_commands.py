@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import subprocess
 import sys
 
 from banksman.core.events import DependenciesMet
 from tests.cli.recorded import Recorded
-from tests.cli.shell import Shell
 
 HOSTILE = "evil \x1b[2J\x1b]0;title\x07 end"
-
-
-def on_terminal(shell: Shell, *args: str, **env: str) -> str:
-    """Return what a command prints on a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "banksman", *args],
-        cwd=shell.folder,
-        env={**shell.env, "TERM": "xterm", "COLUMNS": "100", **env},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    parts: list[bytes] = []
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # What Linux answers when the other side is closed.
-            break
-        if not part:
-            break
-        parts.append(part)
-    os.close(ours)
-    assert process.wait(timeout=60) == 0
-    return b"".join(parts).decode("utf-8").replace("\r\n", "\n")
 
 
 def test_status_is_tab_separated_for_programs(recorded: Recorded) -> None:
@@ -54,7 +24,7 @@ def test_status_is_tab_separated_for_programs(recorded: Recorded) -> None:
 def test_status_is_aligned_and_coloured_for_people(recorded: Recorded) -> None:
     recorded.start(recorded.tasks[0])
     recorded.stop(recorded.tasks[1], "may it start?")
-    shown = on_terminal(recorded.repo, "status")
+    shown = recorded.repo.on_terminal("status")
     assert "demo: main → banksman/target, no engine runs it" in shown
     assert "2 tasks: 0 done, 1 running, 0 ready, 0 waiting, 1 blocked" in shown
     assert "\x1b[36mrunning\x1b[0m" in shown
@@ -62,9 +32,9 @@ def test_status_is_aligned_and_coloured_for_people(recorded: Recorded) -> None:
 
 
 def test_no_color_is_heard_wherever_it_is_said(recorded: Recorded) -> None:
-    assert "\x1b" not in on_terminal(recorded.repo, "--no-color", "status")
-    assert "\x1b" not in on_terminal(recorded.repo, "status", NO_COLOR="1")
-    assert "\x1b" in on_terminal(recorded.repo, "status", NO_COLOR="")
+    assert "\x1b" not in recorded.repo.on_terminal("--no-color", "status")
+    assert "\x1b" not in recorded.repo.on_terminal("status", NO_COLOR="1")
+    assert "\x1b" in recorded.repo.on_terminal("status", NO_COLOR="")
 
 
 def test_status_as_json_counts_every_state(recorded: Recorded) -> None:
@@ -86,7 +56,7 @@ def test_nothing_that_others_wrote_reaches_the_terminal_as_it_is(recorded: Recor
         ["breakpoint", "show", "1"],
     )
     for command in commands:
-        shown = on_terminal(recorded.repo, "--no-color", *command)
+        shown = recorded.repo.on_terminal("--no-color", *command)
         assert "evil  end" in shown, command
         assert "\x1b" not in shown, command
 
@@ -162,7 +132,7 @@ def test_diff_on_a_terminal_is_coloured_by_us_alone(recorded: Recorded) -> None:
     base = shell.git("rev-parse", "HEAD")
     commit = shell.commit({"app.py": "print('bye\x1b[5m')\n"})
     recorded.finish(recorded.tasks[0], base=base, commit=commit)
-    shown = on_terminal(shell, "diff", "first")
+    shown = shell.on_terminal("diff", "first")
     assert "\x1b[32m+print('bye')\x1b[0m" in shown
     assert "\x1b[5m" not in shown
 

@@ -58,6 +58,21 @@ def test_a_plan_that_completes_tells_what_happened_and_where_to_look(shell: Shel
     assert shell.banksman("run").code == 0
 
 
+def test_on_a_terminal_one_sees_what_is_under_way(shell: Shell) -> None:
+    plan(shell, {"key": "one", "title": "Write one"})
+    settings = SETTINGS.replace("echo", "sleep 1; echo")
+    (shell.folder / "banksman.toml").write_text(settings)
+    shown = shell.on_terminal("run")
+    assert "\x1b[36mone\x1b[0m  attempt 1, turn 1  0s  agent write" in shown
+    assert "1 running" in shown
+    assert "\x1b[32mone\x1b[0m  completed\n" in shown
+    # What was drawn is taken back, the cursor shown, and the table comes last.
+    table = shown.rpartition("\x1b[?25h")[2]
+    assert "one   \x1b[32mcompleted\x1b[0m  1 " in table
+    plain = shell.on_terminal("--no-color", "run")
+    assert "\x1b[3" not in plain
+
+
 def test_failed_work_ends_with_four_and_names_what_to_look_at(shell: Shell) -> None:
     plan(shell, {"key": "one", "title": "Fail", "agent": "fail", "retries": 0})
     said = shell.banksman("run", "--no-wait")

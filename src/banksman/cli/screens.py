@@ -109,8 +109,8 @@ def _attempts(progress: Progress) -> Table:
 
 def _questions(questions: tuple[Question, ...]) -> Iterator[Text]:
     for question in questions:
-        head = Text(clean(f"{question.key} waits for you: "), style=STATE_COLOURS["blocked"])
-        yield head.append(clean(question.message), style="default")
+        head = (clean(f"{question.key} waits for you: "), STATE_COLOURS["blocked"])
+        yield Text.assemble(head, clean(question.message))
         yield Text(f"  {question.command}", style="bold")
 
 
@@ -121,9 +121,11 @@ def _totals(progress: Progress) -> Text:
 
 def _event_line(event: EventAnswer) -> Text:
     colour = STATE_COLOURS[event.target] if event.target else "default"
-    line = Text(f"{moment(event.at)[11:19]}  ", style="dim")
-    line.append(clean(event.task or ""), style=colour)
-    return line.append(f"  {clean(told(event))}", style="default")
+    return Text.assemble(
+        (f"{moment(event.at)[11:19]}  ", "dim"),
+        (clean(event.task or ""), colour),
+        f"  {clean(told(event))}",
+    )
 
 
 def _asked(question: Question) -> str:
