@@ -87,7 +87,7 @@ def test_a_broken_store_is_no_fault_of_the_person(recorded: Recorded) -> None:
     said = recorded.repo.banksman("status")
     assert said.code == 1
     assert "is not a database" in said.err
-    log = recorded.repo.state / "log" / "errors.log"
+    log = recorded.repo.state / "log" / "banksman.log"
     assert str(log) in said.err
     assert "Traceback" not in said.err
     assert "StoreException" in log.read_text()
@@ -121,3 +121,29 @@ def test_what_the_encoding_lacks_ends_no_command(recorded: Recorded, encoding: s
     said = recorded.repo.banksman("status", PYTHONIOENCODING=encoding)
     assert said.code == 0
     assert said.rows[2][-1] in {"здесь", "\\u0437\\u0434\\u0435\\u0441\\u044c"}
+
+
+DEFECT = """\
+from banksman.cli.lazy import Entry
+from banksman.cli import main
+main.COMMANDS["status"] = Entry("json", "no_such_thing", "")
+main.main()
+"""
+
+
+def test_a_defect_is_told_in_one_line_and_kept_whole(recorded: Recorded) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", DEFECT, "status"],
+        cwd=recorded.repo.folder,
+        env=recorded.repo.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    log = recorded.repo.state / "log" / "banksman.log"
+    assert ended.stderr == (
+        "Error: a defect of Banksman, AttributeError: module 'json' has no attribute "
+        f"'no_such_thing'\nThe details are in {log}.\n"
+    )
+    assert "Traceback (most recent call last)" in log.read_text()

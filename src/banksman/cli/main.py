@@ -13,9 +13,8 @@ import click
 from click.shell_completion import shell_complete
 
 from banksman import __version__
-from banksman.cli.defects import keep_traceback
 from banksman.cli.here import COMPLETION_VARIABLE, PROGRAM, Here
-from banksman.cli.lazy import Entry, LazyGroup
+from banksman.cli.lazy import Entry, LazyGroup, load
 from banksman.cli.text import clean
 from banksman.config.environment import environment
 from banksman.exceptions import (
@@ -87,15 +86,8 @@ COMMANDS: Final = {
 )
 @click.option("--no-color", is_flag=True, help="Print without colours; so does NO_COLOR=1.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def banksman(
-    ctx: click.Context, folder: Path, *, config: Path | None, no_color: bool, debug: bool
-) -> None:
+def banksman(**_options: object) -> None:
     """Run a plan of coding tasks with agents, to merged and tested work."""
-    environ = environment()
-    ctx.obj = Here(start=folder, environ=environ, config=config, debug=debug)
-    if no_color or environ.get("NO_COLOR"):
-        ctx.color = False
 
 
 def main() -> None:
@@ -129,6 +121,8 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _carry_out(ctx: click.Context) -> int:
+    # Before the command is looked for: that imports it, and may break.
+    ctx.obj = here = _here(ctx)
     try:
         banksman.invoke(ctx)
     except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -138,8 +132,20 @@ def _carry_out(ctx: click.Context) -> int:
         first = _first(error)
         if isinstance(first, BrokenPipeError):
             raise first from None
-        return _tell(first, ctx.obj)
+        return _tell(first, here)
     return 0
+
+
+def _here(ctx: click.Context) -> Here:
+    environ = environment()
+    if ctx.params["no_color"] or environ.get("NO_COLOR"):
+        ctx.color = False
+    return Here(
+        start=ctx.params["folder"],
+        environ=environ,
+        config=ctx.params["config"],
+        debug=ctx.params["debug"],
+    )
 
 
 def _first(error: Exception) -> Exception:
@@ -160,7 +166,7 @@ def _tell(error: Exception, here: Here) -> int:
     else:
         lines = [f"a defect of Banksman, {type(error).__name__}: {error}"]
     if not isinstance(error, REFUSED):
-        lines.append(keep_traceback(error, here))
+        lines.append(load("banksman.cli.logs", "keep_traceback")(error, here))
     first, *rest = (clean(line, lines=True) for line in lines)
     click.echo(f"{click.style('Error:', fg='red', bold=True)} {first}", err=True)
     for line in rest:

@@ -17,6 +17,7 @@ from banksman.cli.answers import EndAnswer, EventAnswer
 from banksman.cli.ending import print_end
 from banksman.cli.following import Look, Screen, follow, look_at
 from banksman.cli.here import Here, examples, json_option
+from banksman.cli.logs import open_log
 from banksman.cli.screens import screen_for
 from banksman.cli.text import clean
 from banksman.cli.views import Progress
@@ -83,6 +84,7 @@ def run(
 async def _run(request: RunRequest, here: Here, *, as_json: bool, colour: bool) -> RunEnd:
     known = _known_lines(here.place())
     async with plan_run(request) as project:
+        open_log(here.place())
         for line in _news(project.imported):
             click.echo(clean(line), err=True)
         with open_project(here.place()) as (reader, stored):

@@ -79,7 +79,11 @@ def send(
 
 
 def _serve(here: Here) -> None:
-    load("banksman.app.running", "serve_once")(here.start, here.environ)
+    load("banksman.cli.logs", "open_log")(here.place())
+    environ = dict(here.environ)
+    if here.config is not None:
+        environ["BANKSMAN_CONFIG"] = str(here.path(here.config))
+    load("banksman.app.running", "serve_once")(here.start, environ)
 
 
 def _answer(command: Command) -> CommandAnswer:
