@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final, Generic, TypeVar
 
-from banksman.core.quality import CheckStatus
+from banksman.core.quality import HOLDING, CheckStatus
 from banksman.core.records import Attempt, CheckResult, FileChange
 from banksman.exceptions import CheckException, ExecutorException
 from banksman.orchestration.ledger import Ledger
@@ -36,11 +36,22 @@ class Inquiry:
         attempt: The attempt that the answer is for, also if it is one about its base.
         changes: What the attempt changed; nothing on a base.
         reason: For the journal.
+        on_base: It is about the base: what failed there is known, whoever found it out.
     """
 
     attempt: Attempt
     changes: tuple[FileChange, ...] = ()
     reason: str = ""
+    on_base: bool = False
+
+    def accepts(self, result: CheckResult) -> bool:
+        """Return whether a recorded answer may stand for one to this inquiry.
+
+        A failure from before the attempt may not: somebody wanted the work tried once more.
+        """
+        if self.on_base or result.status in HOLDING:
+            return True
+        return result.at >= self.attempt.started_at
 
 
 def question(check: Check, changes: Iterable[FileChange]) -> str:
@@ -108,7 +119,9 @@ class CheckRuns:
         result = await self._ledger.commit(
             lambda tx: tx.check_result(project_id, tree, check.name, tool)
         )
-        return result if result is not None and is_answer(check, result) else None
+        if result is None or not inquiry.accepts(result) or not is_answer(check, result):
+            return None
+        return result
 
     async def run(self, check: Check, checkout: Checkout, inquiry: Inquiry) -> CheckResult:
         """Return the check's answer, once it is recorded."""

@@ -3,7 +3,7 @@
 All checks of one attempt share one fresh checkout of the captured commit, which is opened only
 if something is not known yet. Tests are compared with the attempt's base commit; a base is
 measured once, whoever asks. Called again after a crash it takes what is recorded and runs the
-rest.
+rest; another attempt at the same tree takes what held, and asks again for what did not.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class QualityController:
 
     async def _measured(self, work: _Work, check: Check) -> CheckResult:
         base = work.capture.base
-        inquiry = Inquiry(attempt=work.attempt, reason="baseline")
+        inquiry = Inquiry(attempt=work.attempt, reason="baseline", on_base=True)
         tree = self._trees.get(base)
         known = await self._runs.recorded(check, tree, inquiry) if tree else None
         if known is not None:

@@ -173,6 +173,34 @@ def test_a_check_that_looks_at_changes_is_asked_anew_for_other_changes(scene: Sc
     assert check.trees == ["tree-work", "tree-base"]
 
 
+def test_a_failure_is_asked_again_by_the_next_attempt_and_not_by_the_same(
+    scene: Scene,
+) -> None:
+    task, check = scene.task(), suite(work=BROKE_A)
+    controller, first = scene.controller(check), attempt_of(task)
+    for _ in range(2):
+        assert not asyncio.run(controller.validate_output(task, first, capture())).gate_holds
+    assert check.trees == ["tree-work", "tree-base"]
+    # What was missing is there by now, and a person asks for the same work once more.
+    check.answers["tree-work"] = PASSED
+    scene.clock.advance(1)
+    again = replace(attempt_of(task, 2), started_at=scene.clock.now())
+    assert asyncio.run(controller.validate_output(task, again, capture())).gate_holds
+    assert check.trees == ["tree-work", "tree-base", "tree-work"]
+
+
+def test_what_held_and_what_failed_on_the_base_is_known_to_the_next_attempt(
+    scene: Scene,
+) -> None:
+    task, check = scene.task(), suite(base=BROKE_A)
+    controller = scene.controller(check)
+    validate(controller, task)
+    scene.clock.advance(1)
+    again = replace(attempt_of(task, 2), started_at=scene.clock.now())
+    assert asyncio.run(controller.validate_output(task, again, capture())).gate_holds
+    assert check.trees == ["tree-work", "tree-base"]
+
+
 def test_another_tool_is_another_question(scene: Scene) -> None:
     task, check = scene.task(), suite()
     controller = scene.controller(check)
