@@ -147,7 +147,12 @@ def move_aside(layout: Layout, path: Path) -> None:
     goals = (layout.trash / f"{path.name}.{number}" for number in count(1))
     goal = next(goal for goal in goals if not os.path.lexists(goal))
     with suppress(FileNotFoundError):
-        path.rename(goal)
+        try:
+            path.rename(goal)
+        except PermissionError:
+            # A folder that may not be written cannot change its parent: see `delete`.
+            path.chmod(0o700)
+            path.rename(goal)
 
 
 def folders(parent: Path) -> Iterator[Path]:
@@ -165,7 +170,12 @@ def is_folder(path: Path) -> bool:
 
 
 def delete(path: Path) -> None:
-    """Delete a folder or file, even if an agent took our right to write away."""
+    """Delete a folder or file, even if an agent took our right to write away.
+
+    Raises:
+        OSError: Something in it cannot be deleted, such as another user's file; all that can
+            be deleted is.
+    """
     if not is_folder(path):
         path.unlink(missing_ok=True)
         return
@@ -173,13 +183,18 @@ def delete(path: Path) -> None:
         shutil.rmtree(path)
     except PermissionError:
         _open_up(path)
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
+        # What is still there says by its error why.
+        if is_folder(path):
+            shutil.rmtree(path)
 
 
 def _open_up(path: Path) -> None:
-    """Give us back the right to list and write a folder and all below it."""
+    """Give us back the right to list and write a folder and all below it, where we may."""
     folders = [path]
     while folders:
         folder = folders.pop()
-        folder.chmod(0o700)
-        folders += [child for child in folder.iterdir() if is_folder(child)]
+        with suppress(OSError):
+            folder.chmod(0o700)
+        with suppress(OSError):
+            folders += [child for child in folder.iterdir() if is_folder(child)]

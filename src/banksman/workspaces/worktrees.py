@@ -8,6 +8,7 @@ takes nearly all of the time, is done side by side.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -15,9 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from banksman.core.names import escape_path, one_line
 from banksman.workspaces.git import Git, Place
 from banksman.workspaces.layout import Layout, delete, move_aside
 from banksman.workspaces.locks import hold
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,7 +85,11 @@ class Worktrees:
                 (self._common_dir / "worktrees").rmdir()
 
     async def empty_trash(self) -> None:
-        """Delete what was taken away, and what crashes left of temporary files."""
+        """Delete what was taken away, and what crashes left of temporary files.
+
+        What cannot be deleted stays for the next time, and one line of the log names it:
+        everything in there has been saved, so only space is lost.
+        """
         await in_thread(_empty, self._layout)
 
     def _entry(self, path: Path) -> Path | None:
@@ -109,7 +117,27 @@ def _make_private(path: Path) -> None:
 
 
 def _empty(layout: Layout) -> None:
-    for path in layout.trash.iterdir():
-        # Two may be at it at the same time.
-        with suppress(FileNotFoundError):
+    for path in _listed(layout.trash):
+        try:
             delete(path)
+        except FileNotFoundError:
+            # Two may be at it at the same time.
+            continue
+        except (OSError, RecursionError) as error:
+            # Folders can be nested deeper than the library can follow.
+            _stays(path, error)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        _stays(folder, error)
+        return []
+
+
+def _stays(path: Path, error: Exception) -> None:
+    """Say it in one line: of what an agent left there may be much, and it is no defect."""
+    log.warning(
+        "trash.not_deleted %s: %s", escape_path(os.fsencode(path)), one_line(str(error))
+    )

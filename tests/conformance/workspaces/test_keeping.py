@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,6 +241,81 @@ def test_work_that_its_agent_locked_away_is_deleted(scene: Scene) -> None:
 
     scene.run(scenario)
     assert list((scene.root / "trash").iterdir()) == []
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let the system refuse what concerns a name, as it does for a file of another user."""
+
+    def refusing(act: str) -> Callable[..., object]:
+        real = getattr(os, act)
+
+        def call(path: str | os.PathLike[str], *args: object, **options: object) -> object:
+            if Path(path).name == name:
+                raise PermissionError(errno.EPERM, "Operation not permitted", name)
+            return real(path, *args, **options)
+
+        return call
+
+    for act in ("unlink", "chmod"):
+        monkeypatch.setattr(os, act, refusing(act))
+
+
+def test_what_cannot_be_deleted_stays_in_the_trash_and_costs_one_line(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trash = scene.root / "trash"
+
+    async def scenario(spaces: GitWorkspaces) -> None:
+        stuck, other = scene.attempt(task=1), scene.attempt(task=2)
+        for attempt in (stuck, other):
+            path = (await spaces.prepare(attempt)).path
+            scene.write("build/sub.ignored/free", "x\n", at=path)
+        scene.write("build/cache.ignored/theirs", "x\n", at=scene.root / "work/task-1-1")
+        with monkeypatch.context() as system:
+            forbid(system, "theirs")
+            await spaces.remove(stuck)
+            left = [path.name for path in trash.rglob("*") if not path.is_dir()]
+            assert left == ["theirs"]
+            await spaces.remove(other)
+            assert await spaces.sweep([]) == ()
+            async with spaces.checkout(scene.git("rev-parse", "main"), "tests"):
+                pass
+            assert [path.name for path in trash.iterdir()] == ["task-1-1.1"]
+        lines = [record.getMessage() for record in caplog.records]
+        assert len(lines) == 4
+        assert all(str(trash / "task-1-1.1") in line and "\n" not in line for line in lines)
+        assert not any(record.exc_info for record in caplog.records)
+        await spaces.sweep([])
+        assert list(trash.iterdir()) == []
+
+    scene.run(scenario)
+
+
+def test_all_is_deleted_but_what_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doomed = tmp_path / "doomed"
+    (doomed / "theirs").mkdir(parents=True)
+    (doomed / "ours").mkdir()
+    (doomed / "ours" / "x").write_text("x\n")
+    forbid(monkeypatch, "theirs")
+    (doomed / "theirs" / "theirs").write_text("x\n")
+    with pytest.raises(PermissionError):
+        delete(doomed)
+    assert [path.name for path in doomed.iterdir()] == ["theirs"]
+
+
+def test_a_trash_that_is_gone_does_not_stop_a_sweep(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    trash = scene.root / "trash"
+
+    async def scenario(spaces: GitWorkspaces) -> None:
+        trash.rmdir()
+        assert await spaces.sweep([]) == ()
+        assert str(trash) in caplog.records[0].getMessage()
+
+    scene.run(scenario)
 
 
 def test_deleting_does_not_follow_links(tmp_path: Path) -> None:
