@@ -11,9 +11,10 @@ import pytest
 
 from banksman.app.clock import SystemClock
 from banksman.checks import checks_from
+from banksman.checks.syntax import SyntaxCheck
 from banksman.core.quality import CheckStatus
-from banksman.core.records import CheckResult
-from banksman.core.task import ProjectId
+from banksman.core.records import CheckResult, FileChange
+from banksman.core.task import ProjectId, TaskId
 from banksman.executors.local import LocalExecutor
 from banksman.ports import Checkout, Subject
 
@@ -121,3 +122,41 @@ def test_a_runner_that_cannot_be_started_is_an_error(bench: Bench, program: str)
     result, _ = bench.check(command=[program, "{junit}"])
     assert result.status is CheckStatus.ERROR
     assert result.message.startswith(f"the program {program!r} could not be started: ")
+
+
+def looked_at(bench: Bench, *contents: bytes, file_s: float = 60) -> CheckResult:
+    changes: list[FileChange] = []
+    for number, content in enumerate(contents):
+        path = f"{number}.py"
+        (bench.root / path).write_bytes(content)
+        changes.append(FileChange(task_id=TaskId(1), attempt=1, path=path, change="added"))
+    check = SyntaxCheck(
+        name="syntax",
+        executor=LocalExecutor(bench.spools, SystemClock()),
+        environment={"PATH": os.environ["PATH"]},
+        file_s=file_s,
+    )
+    checkout = Checkout(path=bench.root, commit="c" * 40, tree="a" * 40)
+    subject = Subject(checkout=checkout, changes=tuple(changes), spool="check-1")
+    result = asyncio.run(check.run(ProjectId(1), subject))
+    assert list(bench.spools.iterdir()) == []
+    return result
+
+
+def test_changed_files_are_parsed_by_a_process_that_takes_nothing_from_them(
+    bench: Bench,
+) -> None:
+    for name in ("yaml", "json", "sitecustomize", "banksman"):
+        (bench.root / f"{name}.py").write_text("raise SystemExit(3)")
+    result = looked_at(bench, b"x = 1\n", b"def f(:\n")
+    assert (result.status, result.passed) == (CheckStatus.FAIL, 1)
+    assert result.details == ("1.py:1: invalid syntax",)
+
+
+def test_a_file_that_takes_minutes_to_parse_fails_and_is_ended(bench: Bench) -> None:
+    # The time that this takes grows with the square of its length.
+    slow = b"import " + b".".join([b"a"] * 400_000)
+    result = looked_at(bench, b"x = 1\n", slow, b"x = 1\n", file_s=2)
+    assert result.status is CheckStatus.FAIL
+    assert (result.passed, result.failed, result.skipped) == (1, 1, 1)
+    assert result.details == ("1.py:1: takes longer than 2 s",)

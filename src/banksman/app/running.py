@@ -11,7 +11,7 @@ from pathlib import Path
 
 from banksman.app.clock import SystemClock
 from banksman.app.reads import Place, find_place
-from banksman.checks import checks_from
+from banksman.checks import checks_from, outfit_digest
 from banksman.config.plan import load_plan
 from banksman.config.settings import Flags, Settings, load_settings
 from banksman.core.plan import PlanItem
@@ -270,4 +270,12 @@ def _made_checks(
         executor=executor,
         artefacts=place.state_dir / "artefacts",
         environment=settings.environment,
+        outfit=outfit_digest(
+            place.work_tree,
+            setup=settings.workspaces.setup,
+            copied=settings.workspaces.copied,
+            linked=settings.workspaces.linked,
+            ports=settings.workspaces.ports,
+            environment=settings.environment,
+        ),
     )

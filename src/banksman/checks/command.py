@@ -24,6 +24,7 @@ class CommandCheck:
 
     Attributes:
         environment: Variables that any tool gets; nothing else is passed on from the engine's.
+        outfit: Digest of what checkouts are set up with.
     """
 
     name: str
@@ -34,15 +35,20 @@ class CommandCheck:
     stage: Stage = Stage.QUALITY
     required: bool = True
     compares: bool = False
+    outfit: str = ""
 
     @property
     def tool(self) -> str:
-        """Digest of the settings, of this code's version and of the path of the program.
+        """Digest of the settings, the outfit, this code's version and the program's path.
 
         It does not cover the program's own version or what is installed beside it.
         """
         program = program_path(self.runner.command, self.environment)
-        settings = {"runner": asdict(self.runner), "program": program}
+        settings = {
+            "runner": asdict(self.runner),
+            "program": program,
+            "outfit": self.outfit,
+        }
         return tool_digest("command", VERSION, settings)
 
     async def run(self, project_id: ProjectId, subject: Subject) -> CheckResult:

@@ -22,6 +22,7 @@ def checks_from(
     executor: Executor,
     artefacts: Path,
     environment: Mapping[str, str],
+    outfit: str = "",
 ) -> tuple[Check, ...]:
     """Return a check for each table of settings, in their order.
 
@@ -30,12 +31,19 @@ def checks_from(
         executor: Runs the tools.
         artefacts: Folder for full outputs; made when the first is kept.
         environment: Variables that any tool gets: those the caller allows, and no others.
+        outfit: Digest of what checkouts are set up with (`outfit_digest`): with another one,
+            no earlier result is found again.
 
     Raises:
         InputException: A type, key or value that does not exist or makes no sense, with the
             nearest that does.
     """
-    shop = _Shop(executor=executor, artefacts=Artefacts(artefacts), environment=environment)
+    shop = _Shop(
+        executor=executor,
+        artefacts=Artefacts(artefacts),
+        environment=environment,
+        outfit=outfit,
+    )
     return tuple(_check(Table(name, settings), shop) for name, settings in tables.items())
 
 
@@ -46,6 +54,7 @@ class _Shop:
     executor: Executor
     artefacts: Artefacts
     environment: Mapping[str, str]
+    outfit: str
 
 
 def _check(table: Table, shop: _Shop) -> Check:
@@ -55,11 +64,14 @@ def _check(table: Table, shop: _Shop) -> Check:
     return _MAKERS[kind](table, shop)
 
 
-def _syntax(table: Table, _shop: _Shop) -> Check:
+def _syntax(table: Table, shop: _Shop) -> Check:
     table.allow("exclude")
     return SyntaxCheck(
         name=table.name,
         exclude=table.texts("exclude"),
+        executor=shop.executor,
+        environment=shop.environment,
+        outfit=shop.outfit,
         required=table.flag("required", default=True),
     )
 
@@ -85,6 +97,7 @@ def _tests(table: Table, shop: _Shop) -> Check:
         executor=shop.executor,
         artefacts=shop.artefacts,
         environment=shop.environment,
+        outfit=shop.outfit,
     )
 
 
@@ -107,6 +120,7 @@ def _command(table: Table, shop: _Shop) -> Check:
         executor=shop.executor,
         artefacts=shop.artefacts,
         environment=shop.environment,
+        outfit=shop.outfit,
     )
 
 

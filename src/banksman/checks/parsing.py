@@ -44,7 +44,7 @@ class Language:
 
     Attributes:
         name: For messages.
-        size_bytes_max: Larger files are refused: the engine waits while a file is parsed.
+        size_bytes_max: Larger files are refused: a parser takes a hundred times their memory.
         problem: What is wrong with a content, if anything is.
     """
 

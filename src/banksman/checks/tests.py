@@ -93,6 +93,7 @@ class JUnitCheck:
         runner: The runner; its command has `{junit}` in it, unless `junit` is given.
         junit: Glob below the checkout of the reports that the runner writes by itself.
         environment: Variables that any tool gets; nothing else is passed on from the engine's.
+        outfit: Digest of what checkouts are set up with.
     """
 
     name: str
@@ -104,10 +105,11 @@ class JUnitCheck:
     required: bool = True
     stage: Stage = Stage.TESTS
     compares: bool = True
+    outfit: str = ""
 
     @property
     def tool(self) -> str:
-        """Digest of the settings, of this code's version and of the path of the program.
+        """Digest of the settings, the outfit, this code's version and the program's path.
 
         It does not cover the program's own version or what is installed beside it.
         """
@@ -115,6 +117,7 @@ class JUnitCheck:
             "runner": asdict(self.runner),
             "junit": self.junit,
             "program": program_path(self.runner.command, self.environment),
+            "outfit": self.outfit,
         }
         return tool_digest("tests", VERSION, settings)
 

@@ -24,12 +24,13 @@ NEEDS_REPORT = (
 NO_ENV: tuple[object, ...] = ([], {"A": 1}, {"": "x"}, {"A=B": "x"}, {"A": "\0"}, {1: "x"})
 
 
-def made(tables: dict[str, dict[str, object]]) -> tuple[Check, ...]:
+def made(tables: dict[str, dict[str, object]], *, outfit: str = "") -> tuple[Check, ...]:
     return checks_from(
         tables,
         executor=FakeExecutor(lambda _: ProcessEnd(how="lost")),
         artefacts=Path("artefacts"),
         environment={},
+        outfit=outfit,
     )
 
 
@@ -72,6 +73,17 @@ def test_each_type_of_table_becomes_its_check_in_order() -> None:
     assert syntax.exclude == ("tests/broken/**",)
     assert isinstance(lint, CommandCheck)
     assert len({one.tool for one in checks}) == len(checks)
+
+
+def test_no_result_is_found_again_with_another_outfit() -> None:
+    tables: dict[str, dict[str, object]] = {
+        "syntax": {"type": "syntax"},
+        "tests": {"type": "tests", "command": PYTEST},
+        "lint": {"type": "command", "command": ["ruff"]},
+    }
+    one, same, other = (made(tables, outfit=outfit) for outfit in ("a", "a", "b"))
+    assert [check.tool for check in one] == [check.tool for check in same]
+    assert not {check.tool for check in one} & {check.tool for check in other}
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from banksman.checks.looking import serve
 from banksman.checks.parsing import SCAN_BYTES_MAX
 from banksman.checks.syntax import DETAILS_MAX, SyntaxCheck
 from banksman.core.names import escape_path
 from banksman.core.quality import CheckStatus, Stage
 from banksman.core.records import CheckResult, FileChange
-from tests.unit.checks.check_bench import PROJECT, TREE, change, subject
+from banksman.exceptions import ExecutorException
+from banksman.ports import ProcessEnd, ProcessSpec
+from tests.unit.checks.check_bench import PROJECT, TREE, FakeExecutor, change, subject
 
-SYNTAX = SyntaxCheck(name="syntax")
+
+def parsers(spec: ProcessSpec) -> ProcessEnd:
+    """Do here what the process does: `tests/e2e` has a real one."""
+    told = BytesIO()
+    serve(BytesIO(spec.stdin), told)
+    return ProcessEnd(how="exited", code=0, output=told.getvalue())
+
+
+def syntax(
+    program: Callable[[ProcessSpec], ProcessEnd] = parsers, *, exclude: tuple[str, ...] = ()
+) -> SyntaxCheck:
+    executor = FakeExecutor(program)
+    return SyntaxCheck(name="syntax", executor=executor, environment={}, exclude=exclude)
+
+
+SYNTAX = syntax()
 
 
 def check(root: Path, *changes: FileChange, by: SyntaxCheck = SYNTAX) -> CheckResult:
@@ -106,7 +127,7 @@ def test_a_new_gitlink_fails_and_a_moved_one_is_skipped(tmp_path: Path) -> None:
 
 
 def test_excluded_files_are_skipped_and_said_to_be(tmp_path: Path) -> None:
-    lenient = SyntaxCheck(name="syntax", exclude=("tests/broken/**",))
+    lenient = syntax(exclude=("tests/broken/**",))
     result = check(tmp_path, write(tmp_path, "tests/broken/x/a.py", b"def"), by=lenient)
     assert (result.status, result.message) == (CheckStatus.PASS, "1 skipped (1 excluded)")
     assert lenient.tool != SYNTAX.tool
@@ -183,3 +204,66 @@ def test_files_are_no_tests() -> None:
         status=CheckStatus.PASS,
     )
     assert SYNTAX.cases(result) == {}
+
+
+READY_AND_ONE = b'"ready"\n["passed", ""]\n'
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        (ProcessEnd(how="silence"), "takes longer than 60 s"),
+        (ProcessEnd(how="timeout"), "takes longer than 600 s"),
+        (ProcessEnd(how="exited", code=-11), "ends the parser: exited with code -11"),
+        (ProcessEnd(how="exited", code=1), "ends the parser: exited with code 1"),
+    ],
+)
+def test_a_file_at_which_the_parsers_end_fails_by_name(
+    tmp_path: Path, end: ProcessEnd, why: str
+) -> None:
+    dying = syntax(lambda _: replace(end, output=READY_AND_ONE + b"Fatal\n"))
+    result = check(tmp_path, change("a.py"), change("b.py"), change("c.py"), by=dying)
+    assert (result.status, counts(result)) == (CheckStatus.FAIL, (1, 1, 1, 0))
+    assert result.details == (f"b.py:1: {why}",)
+    assert result.message == "1 parsed, 1 not in order, 1 skipped (1 not reached)"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ProcessEnd(how="lost", output=READY_AND_ONE),
+        ProcessEnd(how="stopped", why="it ends", output=READY_AND_ONE),
+        ProcessEnd(how="exited", code=0, output=READY_AND_ONE),
+    ],
+)
+def test_parsers_that_were_lost_are_an_error_and_no_fault_of_a_file(
+    tmp_path: Path, end: ProcessEnd
+) -> None:
+    result = check(tmp_path, change("a.py"), change("b.py"), by=syntax(lambda _: end))
+    assert (result.status, counts(result)) == (CheckStatus.ERROR, (1, 0, 0, 1))
+    assert result.details[0].startswith("b.py: cannot be looked at: ")
+
+
+def test_parsers_that_do_not_start_are_an_error(tmp_path: Path) -> None:
+    def refuse(_: ProcessSpec) -> ProcessEnd:
+        raise ExecutorException(message="no process")
+
+    def fail(_: ProcessSpec) -> ProcessEnd:
+        return ProcessEnd(how="exited", code=1, output=b"Traceback\n")
+
+    for program in (refuse, fail):
+        result = check(tmp_path, change("a.py"), by=syntax(program))
+        assert (result.status, counts(result)) == (CheckStatus.ERROR, (0, 0, 0, 1))
+        assert result.details[0].startswith("the parsers could not be started: ")
+
+
+def test_the_process_is_bounded_and_ends_with_the_engine(tmp_path: Path) -> None:
+    executor = FakeExecutor(parsers)
+    one = SyntaxCheck(name="syntax", executor=executor, environment={"PATH": "/bin"})
+    check(tmp_path, write(tmp_path, "a.py"), by=one)
+    (spec,) = executor.ran
+    assert (spec.silence_s, spec.timeout_s, spec.ttl_s) == (60, 600, 0)
+    assert spec.env == {"PATH": "/bin"}
+    assert executor.kept == set()
+    check(tmp_path, by=one)
+    assert len(executor.ran) == 1, "there was nothing to look at"
