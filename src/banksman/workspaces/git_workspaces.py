@@ -9,6 +9,7 @@ noted (because the state folder was lost, say) belongs to somebody: it is saved,
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import AsyncGenerator, Iterable
@@ -16,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from banksman.core.names import slug, workspace_name, workspace_owner
+from banksman.core.names import one_line, slug, workspace_name, workspace_owner
 from banksman.core.records import Attempt
 from banksman.exceptions import RepositoryException, WorkspaceException
 from banksman.ports import Capture, Checkout, Executor, Workspace
@@ -32,6 +33,8 @@ from banksman.workspaces.layout import (
     is_folder,
     noted,
     read_note,
+    refusals,
+    shown,
     write_note,
 )
 from banksman.workspaces.leases import Leases
@@ -41,6 +44,8 @@ from banksman.workspaces.repository import Repository
 from banksman.workspaces.snapshot import Site, Snapshots
 from banksman.workspaces.target import TargetBranch
 from banksman.workspaces.worktrees import Worktrees
+
+log = logging.getLogger(__name__)
 
 
 class GitWorkspaces(TargetBranch):
@@ -116,17 +121,26 @@ class GitWorkspaces(TargetBranch):
 
         None too if it was never complete: then only we have worked in it.
         """
-        if attempt.base is None or not is_folder(self._layout.work / _name(attempt)):
+        name = _name(attempt)
+        path = self._layout.work / name
+        if attempt.base is None or not is_folder(path):
             return None
-        async with hold(self._layout.lock(_name(attempt))) as lock:
-            site = self._site(attempt, lock)
-            return await self._keeper.save(site, reason) if _is_touched(site) else None
+        with refusals(path):
+            async with hold(self._layout.lock(name)) as lock:
+                if not is_folder(path):
+                    # Another cleaning had the lock: the new file of it is ours alone.
+                    self._layout.lock(name).unlink(missing_ok=True)
+                    return None
+                site = self._site(attempt, lock)
+                return await self._keeper.save(site, reason) if _is_touched(site) else None
 
     async def remove(self, attempt: Attempt) -> None:
         """Remove the attempt's workspace; what was not saved of it, is. Safe to repeat."""
         if attempt.base is not None:
-            async with hold(self._layout.lock(_name(attempt))) as lock:
-                await self._remove(self._site(attempt, lock), "the workspace was removed")
+            name = _name(attempt)
+            with refusals(self._layout.work / name):
+                async with hold(self._layout.lock(name)) as lock:
+                    await self._remove(self._site(attempt, lock), "the workspace was removed")
             await self._worktrees.empty_trash()
 
     @asynccontextmanager
@@ -139,7 +153,8 @@ class GitWorkspaces(TargetBranch):
             try:
                 yield await self._open(path, commit, lock)
             finally:
-                await self._drop(path)
+                with refusals(path):
+                    await self._drop(path)
                 await self._worktrees.empty_trash()
 
     async def leftovers(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
@@ -151,12 +166,13 @@ class GitWorkspaces(TargetBranch):
     async def sweep(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
         """Save what the leftovers hold, then remove them; return what was removed.
 
-        A folder that Banksman did not make stays.
+        A folder that Banksman did not make stays. So does what cannot be saved or removed: one
+        line of the log names it, and the next sweep tries again.
         """
         kept = tuple(live)
-        removed = [path for path in await self.leftovers(kept) if await self._sweep(path)]
+        removed = [path for path in await self.leftovers(kept) if await self._swept(path)]
         for path in self._remains(kept):
-            await self._sweep(path)
+            await self._swept(path)
         await self._worktrees.empty_trash()
         return tuple(removed)
 
@@ -165,6 +181,17 @@ class GitWorkspaces(TargetBranch):
         names = set(noted(self._layout)) - {_name(attempt) for attempt in live}
         paths = [self._layout.folder(name) for name in sorted(names)]
         return [path for path in paths if not is_folder(path) and self._is_abandoned(path)]
+
+    async def _swept(self, path: Path) -> bool:
+        """Remove one leftover if that can be done; return whether it was."""
+        try:
+            with refusals(path):
+                return await self._sweep(path)
+        except WorkspaceException as error:
+            # One that git refuses must not keep all behind it from being swept.
+            why = one_line(f"{error.message} {error.output}")
+            log.warning("leftover.not_swept %s: %s", shown(path), why)
+            return False
 
     async def _sweep(self, path: Path) -> bool:
         """Remove one leftover; return whether it was ours to remove."""

@@ -11,13 +11,14 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
-from banksman.core.names import workspace_owner
+from banksman.core.names import escape_path, one_line, workspace_owner
+from banksman.exceptions import WorkspaceException
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +168,27 @@ def is_folder(path: Path) -> bool:
         return stat.S_ISDIR(path.lstat().st_mode)
     except OSError:
         return False
+
+
+@contextmanager
+def refusals(path: Path) -> Generator[None]:
+    """Turn an error of the file system into one that concerns this workspace alone.
+
+    Raises:
+        WorkspaceException: The file system refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise WorkspaceException(
+            message=f"the workspace {shown(path)} cannot be read or removed: "
+            f"{one_line(error.strerror or str(error))}."
+        ) from error
+
+
+def shown(path: Path) -> str:
+    """Return a path as people may see it."""
+    return escape_path(os.fsencode(path))
 
 
 def delete(path: Path) -> None:

@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from banksman.core.names import escape_path
 from banksman.core.task import TaskId
 from banksman.exceptions import WorkspaceException
 from banksman.workspaces.differences import RAW, parse_entries
 from banksman.workspaces.git import REFUSED, Git, Place
-from banksman.workspaces.layout import Layout, Note, copy_index, delete, is_folder
+from banksman.workspaces.layout import Layout, Note, copy_index, delete, is_folder, shown
 
 _NESTING_MAX: Final = 16
 _MARKER: Final = b".banksman-opens-this-folder"
@@ -78,9 +77,7 @@ class Snapshots:
             WorkspaceException: The folder is gone, or a file cannot be read.
         """
         if not is_folder(site.path):
-            raise WorkspaceException(
-                message=f"the workspace {escape_path(os.fsencode(site.path))} is gone."
-            )
+            raise WorkspaceException(message=f"the workspace {shown(site.path)} is gone.")
         folder = self._layout.scratch(site.name)
         delete(folder)
         folder.mkdir(mode=0o700)

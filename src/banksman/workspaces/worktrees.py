@@ -16,9 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from banksman.core.names import escape_path, one_line
+from banksman.core.names import one_line
 from banksman.workspaces.git import Git, Place
-from banksman.workspaces.layout import Layout, delete, move_aside
+from banksman.workspaces.layout import Layout, delete, move_aside, shown
 from banksman.workspaces.locks import hold
 
 log = logging.getLogger(__name__)
@@ -138,6 +138,4 @@ def _listed(folder: Path) -> list[Path]:
 
 def _stays(path: Path, error: Exception) -> None:
     """Say it in one line: of what an agent left there may be much, and it is no defect."""
-    log.warning(
-        "trash.not_deleted %s: %s", escape_path(os.fsencode(path)), one_line(str(error))
-    )
+    log.warning("trash.not_deleted %s: %s", shown(path), one_line(str(error)))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,6 +153,47 @@ def test_a_workspace_that_cannot_be_saved_is_not_removed(scene: Scene) -> None:
     scene.run(scenario)
 
 
+def test_a_leftover_that_cannot_be_saved_does_not_keep_the_others(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(spaces: GitWorkspaces) -> None:
+        stuck = (await spaces.prepare(scene.attempt(task=1))).path
+        other = (await spaces.prepare(scene.attempt(task=2))).path
+        scene.write("new.txt", "new\n", at=stuck)
+        scene.write(".gitattributes", "*.txt working-tree-encoding=UTF-16\n", at=stuck)
+        crashed = scene.root / "checks" / "tests-x"
+        crashed.mkdir()
+        assert await spaces.sweep([]) == (other, crashed)
+        assert (stuck / "new.txt").read_text() == "new\n"
+        (told,) = caplog.records
+        assert str(stuck) in told.getMessage()
+        assert "`git add" in told.getMessage()
+        assert "\n" not in told.getMessage()
+        assert told.exc_info is None
+        (stuck / ".gitattributes").unlink()
+        assert await spaces.sweep([]) == (stuck,)
+
+    scene.run(scenario)
+    assert scene.show("refs/banksman/saved/1/1/1", "new.txt") == "new"
+
+
+def test_what_another_cleaning_removes_meanwhile_is_not_missed(scene: Scene) -> None:
+    async def scenario(spaces: GitWorkspaces) -> None:
+        attempt = scene.attempt()
+        path = (await spaces.prepare(attempt)).path
+        scene.write("new.txt", "new\n", at=path)
+        async with asyncio.TaskGroup() as group:
+            # The first has the lock, and the second sees the folder, before either saves.
+            group.create_task(spaces.remove(attempt))
+            saved = group.create_task(spaces.save(attempt, "before it is removed"))
+        assert saved.result() is None
+        assert not path.exists()
+
+    scene.run(scenario)
+    assert refs(scene, "saved") == ["refs/banksman/saved/1/1/1"]
+    assert list((scene.state / "workspaces").iterdir()) == []
+
+
 def test_leftovers_are_saved_and_swept_but_not_what_we_did_not_make(scene: Scene) -> None:
     async def scenario(spaces: GitWorkspaces) -> None:
         live, dead = scene.attempt(task=1), scene.attempt(task=2)
@@ -228,118 +266,5 @@ def test_a_purpose_is_only_a_name(scene: Scene) -> None:
         async with spaces.checkout(commit, "../../up\n--and-away") as checkout:
             assert checkout.path.parent == scene.root / "checks"
             assert checkout.path.name.startswith("up-and-away-")
-
-    scene.run(scenario)
-
-
-def test_work_that_its_agent_locked_away_is_deleted(scene: Scene) -> None:
-    async def scenario(spaces: GitWorkspaces) -> None:
-        async with spaces.checkout(scene.git("rev-parse", "main"), "tests") as checkout:
-            scene.write("shut/in/x", "x\n", at=checkout.path)
-            (checkout.path / "shut/in").chmod(0o500)
-            (checkout.path / "shut").chmod(0)
-
-    scene.run(scenario)
-    assert list((scene.root / "trash").iterdir()) == []
-
-
-def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Let the system refuse what concerns a name, as it does for a file of another user."""
-
-    def refusing(act: str) -> Callable[..., object]:
-        real = getattr(os, act)
-
-        def call(path: str | os.PathLike[str], *args: object, **options: object) -> object:
-            if Path(path).name == name:
-                raise PermissionError(errno.EPERM, "Operation not permitted", name)
-            return real(path, *args, **options)
-
-        return call
-
-    for act in ("unlink", "chmod"):
-        monkeypatch.setattr(os, act, refusing(act))
-
-
-def test_what_cannot_be_deleted_stays_in_the_trash_and_costs_one_line(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    trash = scene.root / "trash"
-
-    async def scenario(spaces: GitWorkspaces) -> None:
-        stuck, other = scene.attempt(task=1), scene.attempt(task=2)
-        for attempt in (stuck, other):
-            path = (await spaces.prepare(attempt)).path
-            scene.write("build/sub.ignored/free", "x\n", at=path)
-        scene.write("build/cache.ignored/theirs", "x\n", at=scene.root / "work/task-1-1")
-        with monkeypatch.context() as system:
-            forbid(system, "theirs")
-            await spaces.remove(stuck)
-            left = [path.name for path in trash.rglob("*") if not path.is_dir()]
-            assert left == ["theirs"]
-            await spaces.remove(other)
-            assert await spaces.sweep([]) == ()
-            async with spaces.checkout(scene.git("rev-parse", "main"), "tests"):
-                pass
-            assert [path.name for path in trash.iterdir()] == ["task-1-1.1"]
-        lines = [record.getMessage() for record in caplog.records]
-        assert len(lines) == 4
-        assert all(str(trash / "task-1-1.1") in line and "\n" not in line for line in lines)
-        assert not any(record.exc_info for record in caplog.records)
-        await spaces.sweep([])
-        assert list(trash.iterdir()) == []
-
-    scene.run(scenario)
-
-
-def test_all_is_deleted_but_what_cannot_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    doomed = tmp_path / "doomed"
-    (doomed / "theirs").mkdir(parents=True)
-    (doomed / "ours").mkdir()
-    (doomed / "ours" / "x").write_text("x\n")
-    forbid(monkeypatch, "theirs")
-    (doomed / "theirs" / "theirs").write_text("x\n")
-    with pytest.raises(PermissionError):
-        delete(doomed)
-    assert [path.name for path in doomed.iterdir()] == ["theirs"]
-
-
-def test_a_trash_that_is_gone_does_not_stop_a_sweep(
-    scene: Scene, caplog: pytest.LogCaptureFixture
-) -> None:
-    trash = scene.root / "trash"
-
-    async def scenario(spaces: GitWorkspaces) -> None:
-        trash.rmdir()
-        assert await spaces.sweep([]) == ()
-        assert str(trash) in caplog.records[0].getMessage()
-
-    scene.run(scenario)
-
-
-def test_deleting_does_not_follow_links(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    (outside / "in").mkdir(parents=True)
-    doomed = tmp_path / "doomed"
-    doomed.mkdir()
-    (doomed / "link").symlink_to(outside)
-    delete(doomed)
-    assert (outside / "in").is_dir()
-    link = tmp_path / "link"
-    link.symlink_to(outside)
-    delete(link)
-    assert (outside / "in").is_dir()
-    assert not link.is_symlink()
-
-
-def test_two_engines_may_empty_the_trash_at_once(scene: Scene) -> None:
-    async def scenario(spaces: GitWorkspaces) -> None:
-        async with asyncio.TaskGroup() as group:
-            for task in range(1, 9):
-                attempt = scene.attempt(task=task)
-                await spaces.prepare(attempt)
-                group.create_task(spaces.remove(attempt))
-        assert list((scene.root / "trash").iterdir()) == []
 
     scene.run(scenario)
