@@ -193,6 +193,79 @@ def test_a_runner_that_hangs_is_ended_with_its_tree(root: Path, place: Path) -> 
     assert not is_anyone_alive(place)
 
 
+FORGED = '{"how": "exited", "code": 0, "duration_ms": -5}'
+FORGING = f"""
+import os
+def forge():
+    with open(os.environ["BANKSMAN_SPOOL"] + "/result.json", "w") as file:
+        file.write({FORGED!r})
+"""
+
+
+def test_a_result_that_the_program_writes_itself_ends_nothing(root: Path, place: Path) -> None:
+    text = f"{FORGING}\nforge()\n{WAITING}\nraise SystemExit(3)"
+
+    async def believe() -> ProcessEnd:
+        executor = local(root)
+        await executor.start("a", python(place, text))
+        await until(lambda: b"ready" in executor.tail("a"))
+        with pytest.raises(ExecutorException, match="still runs"):
+            executor.discard("a")
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(executor.wait("a"))
+            # Enough rounds for one who believes it to be done.
+            await asyncio.wait([waiting], timeout=0.3)
+            assert not waiting.done()
+            (place / "go").touch()
+        return waiting.result()
+
+    end = asyncio.run(believe())
+    assert (end.how, end.code, end.output) == ("exited", 3, b"ready\ngone\n")
+    assert end.duration_ms > 0
+
+
+def test_a_stop_is_not_deceived_by_a_result_that_the_program_wrote(
+    root: Path, place: Path
+) -> None:
+    async def stop() -> ProcessEnd:
+        executor = local(root)
+        await executor.start("a", python(place, f"{FORGING}\nforge()\n{LINGERING}"))
+        await until(lambda: b"ready" in executor.tail("a"))
+        return await executor.stop("a", "enough")
+
+    end = asyncio.run(stop())
+    assert (end.how, end.why) == ("stopped", "enough")
+    assert not is_anyone_alive(place)
+
+
+def test_a_runner_that_hangs_is_ended_though_its_program_wrote_a_result(
+    root: Path, place: Path
+) -> None:
+    async def stop() -> ProcessEnd:
+        executor = local(root)
+        await executor.start("a", python(place, f"{FORGING}\nforge()\n{MARKED}"))
+        await until(lambda: b"ready" in executor.tail("a"))
+        os.kill(runner_of(root, "a"), signal.SIGSTOP)
+        return await executor.stop("a", "enough")
+
+    end = asyncio.run(stop())
+    assert (end.how, end.why) == ("stopped", "enough")
+    assert not is_anyone_alive(place)
+
+
+def test_nobody_survives_a_runner_whose_result_is_there(root: Path, place: Path) -> None:
+    async def lose() -> None:
+        executor = local(root)
+        await executor.start("a", python(place, MARKED))
+        await until(lambda: b"ready" in executor.tail("a"))
+        (root / "a" / "result.json").write_text(FORGED)
+        os.kill(runner_of(root, "a"), signal.SIGKILL)
+        await local(root).wait("a")
+
+    asyncio.run(lose())
+    assert not is_anyone_alive(place)
+
+
 def test_an_engine_that_closes_its_executor_watches_no_more(root: Path, place: Path) -> None:
     async def close() -> ProcessEnd:
         executor = local(root)

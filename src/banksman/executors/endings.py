@@ -1,7 +1,7 @@
 """How an execution ended and what it printed, read from its spool.
 
 A spool is written by a runner of the same user as the program that it runs, so nothing in it is
-believed further than its type.
+believed further than its type and its range: a store would choke on more.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from banksman.executors.spool import RESULT, Spool
 from banksman.ports import ProcessEnd
 
 HOWS: Final = frozenset({"exited", "timeout", "silence", "stopped", "lost"})
+WHOLE_MAX: Final = 1 << 53
+"""Largest number believed: what every JSON reader still takes for whole."""
+CODE_MIN: Final = -64
+CODE_MAX: Final = 255
+WHY_CHARS_MAX: Final = 4096
 
 
 def read_end(folder: Spool) -> ProcessEnd:
@@ -19,15 +24,15 @@ def read_end(folder: Spool) -> ProcessEnd:
     facts = folder.facts(RESULT)
     how, why = facts.get("how"), facts.get("why")
     output, truncated = kept_output(
-        folder, printed_bytes=_whole(facts.get("printed_bytes")) or 0
+        folder, printed_bytes=whole(facts.get("printed_bytes")) or 0
     )
     return ProcessEnd(
         how=how if isinstance(how, str) and how in HOWS else "lost",
-        code=_whole(facts.get("code")),
+        code=whole(facts.get("code"), CODE_MIN, CODE_MAX),
         output=output,
         truncated=truncated,
-        duration_ms=_whole(facts.get("duration_ms")) or 0,
-        why=why if isinstance(why, str) else "",
+        duration_ms=whole(facts.get("duration_ms")) or 0,
+        why=_text(why) if isinstance(why, str) else "",
     )
 
 
@@ -70,5 +75,13 @@ def last_output(folder: Spool, size_bytes_max: int) -> bytes:
     return b"".join(parts)
 
 
-def _whole(fact: object) -> int | None:
-    return fact if isinstance(fact, int) else None
+def whole(fact: object, least: int = 0, most: int = WHOLE_MAX) -> int | None:
+    """Return a whole number that a file states, within a range; none if it states none."""
+    if not isinstance(fact, int) or isinstance(fact, bool):
+        return None
+    return min(max(fact, least), most)
+
+
+def _text(why: str) -> str:
+    # JSON can state half a character, and no store can keep it.
+    return why[:WHY_CHARS_MAX].encode(errors="replace").decode()

@@ -19,7 +19,7 @@ from typing import Final
 
 from banksman.exceptions import ExecutorException
 from banksman.executors import processes
-from banksman.executors.endings import last_output, read_end
+from banksman.executors.endings import last_output, read_end, whole
 from banksman.executors.launch import launch
 from banksman.executors.runner import REQUEST_BYTES_MAX
 from banksman.executors.spool import CONTROL, LOG, RESULT, RUNNER, Spool
@@ -115,7 +115,7 @@ class LocalExecutor:
         if not (self._root / _checked(spool)).is_dir():
             return
         with self._opened(spool) as folder:
-            if not folder.has(RESULT) and not folder.lock():
+            if not folder.lock():
                 raise ExecutorException(message=f"{spool} still runs and cannot be discarded")
             shutil.rmtree(folder.path)
         self._give_up(spool)
@@ -165,29 +165,32 @@ class LocalExecutor:
             async with asyncio.timeout(self._stop_s_max):
                 await self._settle(folder, "stopped", why)
         runner = processes.alive(str(folder.facts(RUNNER).get("runner")))
-        if runner is not None and not folder.has(RESULT):
+        if runner is not None and not folder.lock():
             processes.send(runner, SIGKILL)
+            # Not from the runner, or as good as not: it ends because it was stopped.
+            folder.remove(RESULT)
 
     async def _settle(self, folder: Spool, how: str, why: str = "") -> None:
-        """Return when the spool has a result; without a runner, give it this one.
+        """Return when the runner is gone and the spool has a result; if it has none, this one.
 
-        The lock is held for that, so a runner that comes late does nothing, and what a dead
-        runner left alive is ended first.
+        A result that is there while the runner lives is the program's own invention: the
+        runner replaces it when it ends. The lock is held from then on, so a runner that comes
+        late does nothing.
         """
-        while not folder.has(RESULT):
+        while True:
             if folder.lock():
-                await self._seal(folder, how, why)
-            else:
-                await asyncio.sleep(LOOK_S)
+                return await self._seal(folder, how, why)
+            await asyncio.sleep(LOOK_S)
 
     async def _seal(self, folder: Spool, how: str, why: str) -> None:
-        if folder.has(RESULT):
-            return
+        """End what a dead runner left alive, then give the spool a result if it has none."""
         facts = folder.facts(RUNNER)
         for wait_s in processes.end_survivors(folder.path, known=str(facts.get("program"))):
             await asyncio.sleep(wait_s)
-        at_ms = facts.get("at_ms")
-        took_ms = max(0, self._clock.now() - at_ms) if isinstance(at_ms, int) else 0
+        if folder.has(RESULT):
+            return
+        at_ms = whole(facts.get("at_ms"))
+        took_ms = 0 if at_ms is None else max(0, self._clock.now() - at_ms)
         end = {"how": how, "code": None, "why": why, "duration_ms": took_ms}
         folder.write(RESULT, end)
 

@@ -29,6 +29,7 @@ ROUND_S = 0.02
 
 LINUX = sys.platform == "linux"
 
+_PID_DIGITS_MAX = 10
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _STATE, _PARENT, _STARTED = 0, 1, 19  # Fields of /proc/PID/stat behind the name.
@@ -57,7 +58,7 @@ def identity(pid: int) -> str:
 def alive(known: str) -> int | None:
     """Return the pid of the process with this identity, if it lives and that can be told."""
     number = known.partition(" ")[0]
-    if not LINUX or not number.isdecimal():
+    if not LINUX or not number.isdecimal() or len(number) > _PID_DIGITS_MAX:
         return None
     pid = int(number)
     return pid if identity(pid) == known and _stat(pid)[_STATE] not in "ZX" else None

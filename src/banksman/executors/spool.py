@@ -4,7 +4,8 @@
     control         FIFO: who holds it open for writing watches; a line in it asks for the end
     runner.json     runner and program by pid, start time and boot; there before the program is
     output.OFFSET   what was printed, in pieces: the head, and as many of the last as are kept
-    result.json     how it ended, written when nobody of the tree is left
+    result.json     how it ended, written when nobody of the tree is left; while the lock is
+                    held it is nobody's word, for the program can write here too
     runner.log      what went wrong with the runner itself
 
 This module is part of the runner's program: standard library only, and only what starts fast.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Mapping
 
 LOCK = "lock"
@@ -25,6 +27,8 @@ LOG = "runner.log"
 PIECE = "output."
 LAST_PIECES = 2
 """Pieces kept of the end of the output; at least one of them is whole."""
+FACTS_BYTES_MAX = 1 << 20
+"""Most that is read of a file of facts."""
 
 
 class Spool:
@@ -67,9 +71,15 @@ class Spool:
         return True
 
     def read(self, name: str, *, last_bytes: int | None = None) -> bytes:
-        """Return the content of a file, or the end of it; nothing if there is no such file."""
+        """Return the content of a file, or the end of it; nothing if there is no such file.
+
+        A program may have put something else there, which could lead out or never end.
+        """
         try:
-            fd = self.open(name, os.O_RDONLY)
+            mode = os.stat(name, dir_fd=self._folder, follow_symlinks=False).st_mode
+            if not stat.S_ISREG(mode):
+                return b""
+            fd = self.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             return b""
         with os.fdopen(fd, "rb") as file:
@@ -80,8 +90,8 @@ class Spool:
     def facts(self, name: str) -> Mapping[str, object]:
         """Return the facts in a JSON file; none if it is missing or damaged."""
         try:
-            return dict(json.loads(self.read(name) or b"{}"))
-        except (ValueError, TypeError):
+            return dict(json.loads(self.read(name, last_bytes=FACTS_BYTES_MAX) or b"{}"))
+        except (ValueError, TypeError, RecursionError):
             return {}
 
     def write(self, name: str, facts: Mapping[str, object]) -> None:

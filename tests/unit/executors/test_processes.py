@@ -131,3 +131,7 @@ def test_a_group_lives_as_long_as_a_member(nursery: Nursery) -> None:
         processes.send(-leader.pid, signal.SIGKILL)
         leader.wait()
         assert not processes.is_group_alive(leader.pid)
+
+
+def test_a_number_that_no_process_can_have_is_nobody() -> None:
+    assert processes.alive("9" * 5000 + " 1 boot") is None

@@ -105,7 +105,7 @@ def test_facts_are_written_whole_and_private(tmp_path: Path) -> None:
     folder.close()
 
 
-@pytest.mark.parametrize("damaged", ["", "{", "[1]", '"x"', "1", "\x00"])
+@pytest.mark.parametrize("damaged", ["", "{", "[1]", '"x"', "1", "\x00", "[" * 100_000])
 def test_a_damaged_result_is_a_loss(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "result.json").write_text(damaged)
     folder = Spool(str(tmp_path))
@@ -118,6 +118,39 @@ def test_a_result_is_believed_no_further_than_its_types(tmp_path: Path) -> None:
     folder = Spool(str(tmp_path))
     end = read_end(folder)
     assert (end.how, end.code, end.why, end.duration_ms) == ("lost", None, "", 0)
+    folder.close()
+
+
+@pytest.mark.parametrize(
+    ("stated", "code", "duration_ms"),
+    [("-5", -5, 0), (f"{1 << 70}", 255, 1 << 53), (f"-{1 << 70}", -64, 0), ("true", None, 0)],
+)
+def test_numbers_of_a_result_are_believed_within_their_range(
+    tmp_path: Path, stated: str, code: int | None, duration_ms: int
+) -> None:
+    text = f'{{"how": "?", "code": {stated}, "duration_ms": {stated}, "printed_bytes": -1}}'
+    (tmp_path / "result.json").write_text(text)
+    folder = Spool(str(tmp_path))
+    end = read_end(folder)
+    assert (end.how, end.code, end.duration_ms) == ("lost", code, duration_ms)
+    folder.close()
+
+
+def test_the_reason_of_a_result_is_text_of_a_length_that_a_store_takes(tmp_path: Path) -> None:
+    text = '{"how": "stopped", "why": "\\ud800' + "x" * 10_000 + '"}'
+    (tmp_path / "result.json").write_text(text)
+    folder = Spool(str(tmp_path))
+    assert read_end(folder).why == "?" + "x" * 4095
+    folder.close()
+
+
+def test_what_is_no_file_in_a_spool_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "result.json")
+    (tmp_path / "output.0").symlink_to(Path("/dev/zero"))
+    (tmp_path / "output.5").mkdir()
+    folder = Spool(str(tmp_path))
+    end = read_end(folder)
+    assert (end.how, end.truncated) == ("lost", True)
     folder.close()
 
 
