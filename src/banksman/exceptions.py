@@ -14,6 +14,7 @@
     ├── OwnershipException               another engine owns the project
     ├── StoreException                   the database failed or may not be used
     ├── WorkspaceException               git or the file system refused
+    │   └── TargetBusyException          somebody has the target branch checked out
     ├── ExecutorException                a process could not be started or found
     └── CheckException                   a check could not be run
 
@@ -219,7 +220,13 @@ class StoreException(BanksmanException):
 
 @dataclass(eq=False, kw_only=True)
 class WorkspaceException(BanksmanException):
-    """Git or the file system refused what a workspace needs."""
+    """Git or the file system refused what a workspace needs.
+
+    Attributes:
+        message: One sentence for people.
+        output: The end of what git or a setup command printed, bounded and without control
+            characters.
+    """
 
     code: ClassVar[str] = "workspace"
     recovery: ClassVar[str] = "Run the command named by hand to see why, or `banksman doctor`."
@@ -227,8 +234,29 @@ class WorkspaceException(BanksmanException):
     message: str
     output: str = ""
 
+    def __post_init__(self) -> None:
+        # For logs: people are told the message, and `output` where there is room for it.
+        if self.output:
+            self.add_note(self.output)
+
     def __str__(self) -> str:
-        return f"{self.message}\n{self.output}".rstrip()
+        return self.message
+
+
+@dataclass(eq=False, kw_only=True)
+class TargetBusyException(WorkspaceException):
+    """The target branch is checked out, so moving it would make the files there look changed.
+
+    Nothing is wrong with the work: it can be integrated as soon as the branch is free.
+    """
+
+    code: ClassVar[str] = "workspace.target_busy"
+    recovery: ClassVar[str] = (
+        "Check out another branch in that worktree; the work is integrated then."
+    )
+
+    branch: str
+    worktree: str
 
 
 @dataclass(eq=False, kw_only=True)

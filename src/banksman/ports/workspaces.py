@@ -127,7 +127,11 @@ class Workspaces(Protocol):  # noqa: PLR0904 - the acts and questions of one pro
         ...
 
     async def publish(self, expected: str, new: str) -> bool:
-        """Compare and swap the target branch; False if it is not at `expected`."""
+        """Compare and swap the target branch; False if it is not at `expected`.
+
+        Raises:
+            TargetBusyException: Somebody has the branch checked out; it was not moved.
+        """
         ...
 
     async def changes(self, old: str, new: str) -> tuple[FileChange, ...]:

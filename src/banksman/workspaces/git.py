@@ -25,6 +25,7 @@ REFUSED: Final = 128
 
 OUTPUT_BYTES_MAX: Final = 256 << 20
 _ERROR_CHARACTERS_MAX: Final = 4000
+_ERROR_BYTES_MAX: Final = 16 * _ERROR_CHARACTERS_MAX
 _GRACE_S: Final = 2.0
 
 _SETTINGS: Final[Mapping[str, str]] = {
@@ -160,7 +161,8 @@ class Git:
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise _failed(args, f"could not be started: {error}") from error
+            why = one_line(error.strerror or str(error))
+            raise _failed(args, f"could not be started: {why}") from error
         answer = await self._answer(process, args, stdin)
         if answer.code not in accept:
             raise _failed(args, f"failed with exit code {answer.code}", answer.error)
@@ -186,10 +188,7 @@ class Git:
         if len(out.result()) > OUTPUT_BYTES_MAX:
             raise _failed(args, f"printed more than {OUTPUT_BYTES_MAX} bytes")
         assert process.returncode is not None, "it has ended"
-        told = clean_message(error.result().decode("utf-8", "replace"))
-        return Answer(
-            code=process.returncode, out=out.result(), error=told[-_ERROR_CHARACTERS_MAX:]
-        )
+        return Answer(code=process.returncode, out=out.result(), error=_told(error.result()))
 
     def _situation(
         self, at: Place | Path
@@ -203,6 +202,13 @@ class Git:
         if at.index is not None:
             env = {**env, "GIT_INDEX_FILE": str(at.index)}
         return env, tuple(where), at.held
+
+
+def _told(error: bytes) -> str:
+    """Return the end of what git complained, harmless on a terminal."""
+    # Cut before it is cleaned too: a filter of the user's may print without end.
+    text = error[-_ERROR_BYTES_MAX:].decode("utf-8", "replace")
+    return clean_message(text)[-_ERROR_CHARACTERS_MAX:]
 
 
 def _folder(at: Place | Path) -> Path:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from banksman.core.records import FileChange
-from banksman.exceptions import WorkspaceException
+from banksman.exceptions import TargetBusyException, WorkspaceException
 from banksman.ports import Combined, Conflict
 from banksman.workspaces.history import History
+from banksman.workspaces.layout import shown
 
 
 class TargetBranch:
@@ -57,14 +58,16 @@ class TargetBranch:
         """Compare and swap the target branch; False if it is not at `expected`.
 
         Raises:
-            WorkspaceException: The branch is checked out somewhere: moving it would make the
+            TargetBusyException: The branch is checked out somewhere: moving it would make the
                 files there look changed.
         """
         where = await self._history.refs.checked_out(self._name)
         if where is not None:
-            raise WorkspaceException(
-                message=f"the branch {self._name!r} is checked out at {where}; "
-                "check out another one there."
+            place = shown(where)
+            raise TargetBusyException(
+                message=f"the branch {self._name!r} is checked out at {place}.",
+                branch=self._name,
+                worktree=place,
             )
         return await self._history.refs.swap(self._ref, new, expected=expected, why="integrate")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from banksman.exceptions import WorkspaceException
+from banksman.exceptions import TargetBusyException, WorkspaceException
 from banksman.ports import Combined, Conflict
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.outfit import WorkspaceSettings
@@ -80,8 +80,11 @@ def test_a_target_that_somebody_checked_out_is_not_moved(scene: Scene) -> None:
         tip = await spaces.ensure_target()
         commit = await work(scene, spaces, task=1, a="mine\n")
         scene.git("checkout", "-q", "banksman/target")
-        with pytest.raises(WorkspaceException, match=r"is checked out at .*repo; check out"):
+        with pytest.raises(TargetBusyException, match=r"is checked out at .*repo\.$") as caught:
             await spaces.publish(tip, commit)
+        busy = caught.value
+        assert (busy.branch, busy.worktree) == ("banksman/target", str(scene.repo))
+        assert await spaces.tip() == tip
         scene.git("checkout", "-q", "main")
         assert await spaces.publish(tip, commit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import traceback
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,11 @@ def test_hooks_monitors_signatures_and_upkeep_are_off(scene: Scene) -> None:
 def test_an_error_names_the_command_and_what_git_said(scene: Scene) -> None:
     with pytest.raises(WorkspaceException, match="`git rev-parse --verify no-such`") as caught:
         asyncio.run(scene.caller().run(scene.repo, "rev-parse", "--verify", "no-such"))
-    assert "exit code 128" in str(caught.value)
+    told = "`git rev-parse --verify no-such` failed with exit code 128."
+    assert str(caught.value) == caught.value.message == told
     assert "Needed a single revision" in caught.value.output
+    # A log has it too.
+    assert "Needed a single revision" in "".join(traceback.format_exception(caught.value))
 
 
 def test_what_git_says_is_bounded_and_harmless_on_a_terminal(scene: Scene) -> None:
@@ -77,7 +81,8 @@ def test_input_that_is_not_read_is_no_error(scene: Scene) -> None:
 
 
 def test_no_git_at_all_is_an_error_that_says_so(scene: Scene) -> None:
-    with pytest.raises(WorkspaceException, match="could not be started"):
+    why = r"^`git version` could not be started: No such file or directory\.$"
+    with pytest.raises(WorkspaceException, match=why):
         asyncio.run(Git({"PATH": "/nowhere"}).run(scene.repo, "version"))
 
 
