@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from banksman.core.records import CheckResult, FileChange
 from banksman.core.task import ProjectId, TaskId
 from banksman.executors.local import LocalExecutor
 from banksman.ports import Checkout, Subject
+from tests.crash.real_projects import make_project
 
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}"]
 MIXED = """
@@ -160,3 +162,49 @@ def test_a_file_that_takes_minutes_to_parse_fails_and_is_ended(bench: Bench) -> 
     assert result.status is CheckStatus.FAIL
     assert (result.passed, result.failed, result.skipped) == (1, 1, 1)
     assert result.details == ("1.py:1: takes longer than 2 s",)
+
+
+SETTINGS = """
+[run]
+agent = "write"
+
+[agents.write]
+type = "command"
+shell = '''
+if [ "$BANKSMAN_TASK_KEY" = break ]; then echo "broken = True" > state.py; fi
+echo "done = True" > "$BANKSMAN_TASK_KEY.py"
+'''
+
+[checks.tests]
+type = "tests"
+command = ["PYTHON", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={junit}"]
+"""
+NEEDS_DEP = """
+import pathlib, state
+def test_dep():
+    assert pathlib.Path("dep.txt").exists() and not state.broken
+"""
+
+
+def test_a_baseline_from_before_the_setup_was_configured_hides_no_regression(
+    tmp_path: Path,
+) -> None:
+    settings = SETTINGS.replace("PYTHON", sys.executable)
+    project = make_project(tmp_path, {"first": []}, settings)
+    (project.root / ".gitignore").write_text("dep.txt\n__pycache__/\n")
+    (project.root / "state.py").write_text("broken = False\n")
+    (project.root / "test_dep.py").write_text(NEEDS_DEP)
+    project.git("add", "-A")
+    project.git("commit", "-q", "-m", "need a file that git ignores")
+    # Without the file the test fails on the base, so the first task may leave it failing.
+    assert project.run("-m", "banksman", "run", "--no-wait").returncode == 0
+    tasks = [{"key": key, "title": f"Do {key}", "needs": []} for key in ("first", "break")]
+    plan = {"version": 1, "tasks": tasks}
+    (project.root / "plan.yaml").write_text(json.dumps(plan))
+    setup = '\n[workspaces]\nsetup = [["touch", "dep.txt"]]\n'
+    (project.root / "banksman.toml").write_text(settings + setup)
+    run = project.run("-m", "banksman", "run", "--no-wait")
+    # With it the test passes on the base: the second task waits for a person.
+    assert run.returncode == 3, run.stderr
+    merged = project.git("log", "--format=%s", "main..banksman/target")
+    assert merged.splitlines() == ["Do first"]
