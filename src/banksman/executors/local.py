@@ -8,11 +8,12 @@ that an engine lives. It is held from start or attach until the end is read or t
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import shutil
 from collections.abc import Collection, Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
 from typing import Final
@@ -24,6 +25,11 @@ from banksman.executors.launch import launch
 from banksman.executors.runner import REQUEST_BYTES_MAX
 from banksman.executors.spool import CONTROL, LOG, RESULT, RUNNER, Spool
 from banksman.ports import Clock, ProcessEnd, ProcessSpec
+
+log = logging.getLogger(__name__)
+
+SPOOL_NOT_DISCARDED: Final = "spool.not_discarded"
+SPOOL_NOT_SWEPT: Final = "spool.not_swept"
 
 START_S_MAX: Final = 60.0
 """How long a runner may take to hold its spool."""
@@ -108,16 +114,21 @@ class LocalExecutor:
     def discard(self, spool: str) -> None:
         """Remove a finished spool; see `Executor.discard`.
 
+        One that the system does not let go of is left, with a warning: only space is lost.
+
         Raises:
             ExecutorException: Its program still runs.
         """
         self._reap()
-        if not (self._root / _checked(spool)).is_dir():
-            return
-        with self._opened(spool) as folder:
-            if not folder.lock():
-                raise ExecutorException(message=f"{spool} still runs and cannot be discarded")
-            shutil.rmtree(folder.path)
+        path = self._root / _checked(spool)
+        try:
+            is_over = not path.is_dir() or _removed(path)
+        except (OSError, RecursionError) as error:
+            # A program may have made folders deeper than can be walked.
+            _warn(SPOOL_NOT_DISCARDED, spool, error)
+            is_over = True
+        if not is_over:
+            raise ExecutorException(message=f"{spool} still runs and cannot be discarded")
         self._give_up(spool)
 
     async def run(self, spool: str, spec: ProcessSpec) -> ProcessEnd:
@@ -132,6 +143,8 @@ class LocalExecutor:
     async def sweep(self, kept: Collection[str]) -> tuple[str, ...]:
         """End and remove what a dead engine left, but for some spools; return their names.
 
+        One that cannot be ended is left out and left to the next sweep, with a warning.
+
         Args:
             kept: Executions whose endings somebody will still ask for.
         """
@@ -139,16 +152,23 @@ class LocalExecutor:
             return ()
         names = (path.name for path in sorted(self._root.iterdir()) if path.is_dir())
         left = tuple(name for name in names if name not in kept and _NAME.fullmatch(name))
-        for name in left:
-            await self.stop(name, "left by an engine that is gone")
-            self.discard(name)
-        return left
+        return tuple([name for name in left if await self._swept(name)])
 
     def close(self) -> None:
         """Watch no execution any more, as if this engine had died; safe to call twice."""
         for spool in tuple(self._claims):
             self._give_up(spool)
         self._reap()
+
+    async def _swept(self, spool: str) -> bool:
+        try:
+            await self.stop(spool, "left by an engine that is gone")
+            self.discard(spool)
+        except (ExecutorException, OSError) as error:
+            _warn(SPOOL_NOT_SWEPT, spool, error)
+            self._give_up(spool)
+            return False
+        return True
 
     async def _stop_at_any_rate(self, spool: str) -> None:
         while True:
@@ -253,6 +273,20 @@ def _checked(spool: str) -> str:
     if not _NAME.fullmatch(spool):
         raise ExecutorException(message=f"{spool!r} is no name of a spool")
     return spool
+
+
+def _removed(path: Path) -> bool:
+    """Remove a spool and return true, unless its program still runs."""
+    with closing(Spool(str(path))) as folder:
+        if not folder.lock():
+            return False
+        shutil.rmtree(path)
+    return True
+
+
+def _warn(event: str, spool: str, error: Exception) -> None:
+    """Log in one line: names in a message of the system may be an agent's."""
+    log.warning("%s %s: %s", event, spool, " ".join(str(error).split()))
 
 
 async def _heard(told: int) -> bytes:
