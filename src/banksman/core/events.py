@@ -85,9 +85,11 @@ class RetryScheduled(Event):
         granted: A person granted one more attempt; it is used by this retry.
         rate_limited: The wait is for a rate limit, which counts for the doubling.
         guidance: What the next prompt must say.
+        resumes: The attempt whose work the next one goes on with.
     """
 
     at: Instant
+    resumes: int | None = None
     uses_retry: bool = False
     granted: bool = False
     rate_limited: bool = False

@@ -244,6 +244,7 @@ class FileChange:
     r"""One path that an attempt changed, read from git.
 
     Attributes:
+        turn: The attempt's turn after which it was read; a later turn may undo it.
         path: Escaped: printable, with `\xNN` for what is not.
         change: `added`, `modified`, `deleted`, `renamed` or `type`.
         old_path: Where a renamed file was.
@@ -254,6 +255,7 @@ class FileChange:
     attempt: int
     path: str
     change: str
+    turn: int = 0
     old_path: str = ""
     mode: str = "100644"
     added: int = 0

@@ -139,7 +139,7 @@ def _retrying(moved: Task, event: RetryScheduled) -> Task:
         moved,
         not_before=event.at,
         entry=EntryStep.AGENT,
-        resumes=None,
+        resumes=event.resumes,
         guidance=event.guidance,
         retries_used=moved.retries_used + int(event.uses_retry or event.granted),
         retries_granted=moved.retries_granted + int(event.granted),

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Final
 
 from banksman.core.breakpoints import BreakpointType
 from banksman.core.failures import failure_of
 from banksman.core.names import branch_name
 from banksman.core.outcome import Answered, Outcome
 from banksman.core.prompt import first_prompt
-from banksman.core.records import Attempt, Step, Turn, UsageRecord
+from banksman.core.records import Attempt, Project, Step, Turn, UsageRecord
 from banksman.core.retry import ErrorClass, Failure
 from banksman.core.task import Task
 from banksman.orchestration.attempts import Desk, Extra, Stop
@@ -53,7 +55,9 @@ class AgentStep:
         task = await self._desk.task(grounded)
         grounded, turn, begun = await self._turn(task, grounded)
         self._desk.reach(Point.START_INTENDED)
+        left_s = await self._time_left_s(grounded)
         brief = self._brief(task, grounded, turn, workspace)
+        brief = replace(brief, timeout_s=left_s)
         outcome = await (agent.attach(brief) if begun else agent.run(brief))
         self._desk.reach(Point.START_ACTED)
         after = await self._record(grounded, turn, outcome)
@@ -71,7 +75,7 @@ class AgentStep:
             # It began with another attempt's work, and gets a workspace of its own only now.
             return await self._desk.move(replace(attempt, branch=branch), "workspace.intended")
         project = await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
-        tip = await trusted_tip(self._desk, project.integrated)
+        tip = await trusted_tip(self._desk, project)
         if tip is None:
             return attempt
         start = await self._start(attempt)
@@ -117,10 +121,20 @@ class AgentStep:
 
         return await self._desk.ledger.commit(write)
 
+    async def _time_left_s(self, attempt: Attempt) -> float:
+        """Return how long the agent may still work: checks and waiting are not its time."""
+        turns = await self._desk.ledger.commit(
+            lambda tx: tx.turns(attempt.task_id, attempt.number)
+        )
+        spent_ms = sum(
+            max(0, turn.ended_at - turn.started_at) for turn in turns if turn.ended_at
+        )
+        # A clock that jumped must not make this 0 or less.
+        return max(1.0, self._limits.attempt_s - spent_ms / 1000)
+
     def _brief(  # noqa: PLR0917 - whose, which, and where
         self, task: Task, attempt: Attempt, turn: Turn, place: Workspace
     ) -> Brief:
-        spent_s = max(0, self._desk.clock.now() - attempt.started_at) / 1000
         return Brief(
             execution=f"{attempt.project_id}:{task.id}:{attempt.number}:{turn.number}",
             spool=turn.spool,
@@ -130,8 +144,6 @@ class AgentStep:
             prompt=turn.prompt,
             workspace=place.path,
             env=place.env,
-            # A clock that jumped must not make this 0 or less.
-            timeout_s=max(1.0, self._limits.attempt_s - spent_s),
             silence_s=self._limits.silence_s,
         )
 
@@ -149,9 +161,20 @@ class AgentStep:
 
         failure = failure_of(outcome)
         if failure is not None:
+            if await self._ended_alike(attempt, failure) >= LOSSES_MAX:
+                return await self._desk.block(attempt, _lost_again(failure), write_turn)
             return await self._desk.fail(attempt, failure, write_turn)
         assert isinstance(outcome, Answered), "what is no failure is an answer"
         return await self._answered(attempt, outcome, write_turn)
+
+    async def _ended_alike(self, attempt: Attempt, failure: Failure) -> int:
+        """Return how many attempts in a row were lost in this way; they use no retries."""
+        if failure.error is not ErrorClass.LOST:
+            return 0
+        attempts = await self._desk.ledger.commit(lambda tx: tx.attempts(attempt.task_id))
+        earlier = [one for one in attempts if one.number < attempt.number]
+        alike = takewhile(lambda one: one.message == failure.message, reversed(earlier))
+        return 1 + sum(1 for _ in alike)
 
     async def _answered(self, attempt: Attempt, answer: Answered, also: Extra) -> Attempt:
         if answer.questions:
@@ -170,20 +193,45 @@ class AgentStep:
         return await self._desk.ledger.commit(write)
 
 
-REWRITTEN = Stop(
+LOSSES_MAX: Final = 5
+"""Attempts lost in the same way, one after the other, before a person is asked."""
+
+
+def _lost_again(failure: Failure) -> Stop:
+    return Stop(
+        type=BreakpointType.CONSECUTIVE_FAILURES,
+        message=f"{LOSSES_MAX} attempts in a row were lost: {failure.message}",
+    )
+
+
+REWRITTEN: Final = Stop(
     type=BreakpointType.TARGET_REWRITTEN,
     message="the target branch no longer holds what was integrated last",
 )
 
 
-async def trusted_tip(desk: Desk, integrated: str | None) -> str | None:
-    """Return the target's tip, or None if it lost what was integrated into it."""
-    if integrated is None:
-        return await desk.workspaces.ensure_target()
-    tip = await desk.workspaces.tip()
-    if tip is None or not await desk.workspaces.contains(tip, integrated):
-        return None
+async def trusted_tip(desk: Desk, project: Project) -> str | None:
+    """Return the target's tip, or None if it lost what was integrated into it.
+
+    Commits on it that nobody here put there are taken, as the user's own, and journalled.
+    """
+    if project.integrated is None:
+        tip: str | None = await desk.workspaces.ensure_target()
+    else:
+        tip = await desk.workspaces.tip()
+        if tip is None or not await desk.workspaces.contains(tip, project.integrated):
+            return None
+    if tip != project.integrated:
+        await desk.ledger.commit(lambda tx: _found(desk, tx, project, tip))
     return tip
+
+
+def _found(desk: Desk, tx: Transaction, before: Project, tip: str | None) -> None:  # noqa: PLR0917 - where, in which project and what
+    now = tx.project(before.id)
+    # Integrated meanwhile: then that is the newer truth.
+    if now.integrated == before.integrated:
+        reason = "begun here" if before.integrated is None else "it has moved since"
+        desk.state.record(tx, "target.found", replace(now, integrated=tip), reason=reason)
 
 
 def _no_agent(name: str) -> Failure:

@@ -28,7 +28,7 @@ class CaptureStep:
         capture = await self._desk.workspaces.capture(place, message)
         self._desk.reach(Point.CAPTURE_ACTED)
         changes = tuple(
-            replace(change, task_id=attempt.task_id, attempt=attempt.number)
+            replace(change, task_id=attempt.task_id, attempt=attempt.number, turn=attempt.turns)
             for change in capture.changes
         )
         captured = replace(attempt, commit=capture.commit, tree=capture.tree, step=Step.CHECKS)

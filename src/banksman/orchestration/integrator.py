@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 
 from banksman.core.breakpoints import BreakpointType
-from banksman.core.names import commit_message
+from banksman.core.names import branch_name, commit_message
 from banksman.core.prompt import conflict_text
 from banksman.core.records import Attempt, Project, Step
 from banksman.core.task import EntryStep, Task
@@ -72,7 +72,7 @@ class Integrator:
     async def _integrate(self, attempt: Attempt) -> Attempt:
         """One try; the caller's loop comes back while the step stays `integration`."""
         project = await self._project(attempt)
-        tip = await trusted_tip(self._desk, project.integrated)
+        tip = await trusted_tip(self._desk, project)
         if tip is None:
             return await self._desk.block(attempt, REWRITTEN)
         # Asked of the very tip that is combined with and swapped: whatever an earlier life, or
@@ -131,15 +131,9 @@ class Integrator:
     async def _conflict(  # noqa: PLR0917 - whose work, and with what
         self, task: Task, attempt: Attempt, tip: str, conflict: Conflict
     ) -> Attempt:
-        if attempt.conflicts:
-            return await self._desk.block(
-                attempt,
-                Stop(
-                    type=BreakpointType.MERGE_CONFLICT,
-                    message=f"it conflicts with the target in {len(conflict.paths)} file(s)",
-                    details=conflict.paths,
-                ),
-            )
+        edited = attempt.entry is not EntryStep.AGENT and not attempt.turns
+        if attempt.conflicts or edited:
+            return await self._ask(task, attempt, tip, conflict)
         again = replace(
             attempt,
             step=Step.AGENT,
@@ -149,6 +143,25 @@ class Integrator:
             guidance=conflict_text(task, conflict.paths),
         )
         return await self._desk.move(again, "attempt.conflicted")
+
+    async def _ask(  # noqa: PLR0917 - whose work, and with what
+        self, task: Task, attempt: Attempt, tip: str, conflict: Conflict
+    ) -> Attempt:
+        """Ask a person, who finds both sides in the workspace: the tip, the work laid on."""
+        shown = replace(
+            attempt,
+            base=tip,
+            start=attempt.commit,
+            branch=branch_name(task.id, task.spec.title, attempt.number),
+        )
+        shown = await self._desk.move(shown, "attempt.conflicted")
+        await self._desk.workspaces.prepare(shown)
+        stop = Stop(
+            type=BreakpointType.MERGE_CONFLICT,
+            message=f"it conflicts with the target in {len(conflict.paths)} file(s)",
+            details=conflict.paths,
+        )
+        return await self._desk.block(shown, stop)
 
 
 def _with(attempt: Attempt) -> tuple[str, ...]:

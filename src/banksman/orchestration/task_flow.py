@@ -26,7 +26,7 @@ from banksman.core.events import (
     UnblockedWaiting,
 )
 from banksman.core.records import Attempt, BreakpointEvent, Ending, StopWhy
-from banksman.core.retry import Failure, decide_retry
+from banksman.core.retry import FREE, Failure, decide_retry
 from banksman.core.task import Instant, ProjectId, Task, TaskId, TaskStatus
 from banksman.core.transitions import TERMINAL, advance
 from banksman.exceptions import TaskDependencyException
@@ -113,9 +113,8 @@ class TaskFlow:
         now = self._clock.now()
         event = AttemptFailed(attempt=attempt, error=failure.error, reason=failure.message)
         task = self._apply(tx, task_id, event)
-        self._record(
-            tx, "attempt.ended", failed(tx.attempt(task_id, attempt), failure, now=now)
-        )
+        row = tx.attempt(task_id, attempt)
+        self._record(tx, "attempt.ended", failed(row, failure, now=now))
         chance = None if self._chance is None else self._chance.random()
         retry = decide_retry(task, failure, now, chance=chance)
         if retry is not None:
@@ -124,6 +123,8 @@ class TaskFlow:
                 uses_retry=retry.uses_retry,
                 rate_limited=retry.rate_limited,
                 guidance=failure.guidance,
+                # What ended through no fault of its own goes on where it was saved.
+                resumes=attempt if failure.error in FREE and row.start else None,
             )
             task = self._apply(tx, task_id, again)
         return self._settled(tx, task)

@@ -126,7 +126,7 @@ class Transaction(Protocol):  # noqa: PLR0904 - one read and one write for each 
         ...
 
     def changes(self, task_id: TaskId, attempt: int) -> tuple[FileChange, ...]:
-        """Return what an attempt changed, by path."""
+        """Return what an attempt's last turn left changed, by path."""
         ...
 
     def journal(

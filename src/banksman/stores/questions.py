@@ -73,7 +73,13 @@ NEEDS: Final = "SELECT needs_id FROM dependency WHERE task_id = :task_id ORDER B
 ATTEMPTS: Final = "SELECT * FROM attempt WHERE task_id = :task_id ORDER BY number"
 TURNS: Final = "SELECT * FROM turn WHERE task_id = :task_id ORDER BY attempt, number"
 DECISIONS: Final = "SELECT * FROM decision WHERE task_id = :task_id ORDER BY attempt, number"
-CHANGES: Final = "SELECT * FROM file_change WHERE task_id = :task_id ORDER BY attempt, path"
+# What an earlier turn changed, a later one may have undone: only the last turn's count.
+CHANGES: Final = """
+SELECT file_change.* FROM file_change
+JOIN attempt ON attempt.task_id = file_change.task_id AND attempt.number = file_change.attempt
+WHERE file_change.task_id = :task_id AND file_change.turn = attempt.turns
+ORDER BY file_change.attempt, file_change.path
+"""
 CHECKPOINTS: Final = (
     "SELECT * FROM checkpoint WHERE task_id = :task_id ORDER BY attempt, number"
 )

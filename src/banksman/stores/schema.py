@@ -325,11 +325,12 @@ FILE_CHANGE: Final = table(
     *of_attempt(),
     text("path"),
     text("change"),
+    number("turn"),
     text("old_path"),
     text("mode"),
     number("added"),
     number("deleted"),
-    PrimaryKeyConstraint("task_id", "attempt", "path"),
+    PrimaryKeyConstraint("task_id", "attempt", "turn", "path"),
     one_of("file_change", "change", CHANGES),
     at_least("file_change", 0, "added", "deleted"),
 )

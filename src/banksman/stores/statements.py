@@ -127,8 +127,13 @@ _DECISION: Final = _rows(KINDS["decision"], schema.DECISION).order_by(
     schema.DECISION.c.attempt, schema.DECISION.c.number
 )
 _EVENT: Final = _rows(KINDS["breakpoint_event"], _B).order_by(_B.c.id)
-_CHANGE: Final = _rows(KINDS["file_change"], schema.FILE_CHANGE).order_by(
-    schema.FILE_CHANGE.c.path
+_F: Final = schema.FILE_CHANGE
+# What an earlier turn changed, a later one may have undone: only the last turn's count.
+_CHANGE: Final = (
+    _rows(KINDS["file_change"], _F)
+    .join(_A, (_A.c.task_id == _F.c.task_id) & (_A.c.number == _F.c.attempt))
+    .where(_F.c.turn == _A.c.turns)
+    .order_by(_F.c.path)
 )
 _COMMAND: Final = _rows(Command, _C).order_by(_C.c.id)
 

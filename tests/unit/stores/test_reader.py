@@ -176,13 +176,14 @@ def test_a_task_is_shown_with_all_that_is_recorded(
         stage=Stage.TESTS,
         status=CheckStatus.PASS,
     )
-    change = FileChange(task_id=task.id, attempt=1, path="a", change="added")
+    change = FileChange(task_id=task.id, attempt=1, path="a", change="added", turn=2)
+    undone = replace(change, path="b", turn=1)
     usage = UsageRecord(task_id=task.id, attempt=1, turn=1, agent="command", cost_microusd=5)
     saved = Checkpoint(
         task_id=task.id, attempt=1, number=1, at=NOW, ref="r", commit="c", reason=""
     )
     with state.transaction() as tx:
-        records = (decision, found, replace(found, tree="other"), change, usage, saved)
+        records = (decision, found, replace(found, tree="other"), change, undone, usage, saved)
         state.record(tx, "attempt.checked", *records)
         stored = tx.task(task.id)
         turns = tx.turns(task.id, 1)

@@ -239,6 +239,7 @@ ROWS: Final[Mapping[str, Mapping[str, object]]] = {
         "attempt": 9,
         "path": "p",
         "change": "added",
+        "turn": 0,
         "old_path": "",
         "mode": "100644",
         "added": 0,

@@ -266,6 +266,7 @@ def _file_change() -> None:
         _number("attempt"),
         _text("path"),
         _text("change"),
+        _number("turn"),
         _text("old_path"),
         _text("mode"),
         _number("added"),
@@ -276,7 +277,7 @@ def _file_change() -> None:
         ),
         sa.CheckConstraint("added >= 0 AND deleted >= 0", name="file_change_at_least_0"),
         sa.ForeignKeyConstraint(["task_id", "attempt"], ["attempt.task_id", "attempt.number"]),
-        sa.PrimaryKeyConstraint("task_id", "attempt", "path"),
+        sa.PrimaryKeyConstraint("task_id", "attempt", "turn", "path"),
         sqlite_strict=True,
     )
 
