@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from banksman.core.outcome import (
     Answered,
@@ -31,11 +31,13 @@ class Fate:
         kind: `right` and `wrong` write work that passes and fails its check; `idle` writes
             nothing; `lost`, `error`, `stalled`, `question` and `rate_limited` end as they say.
         after_s: How long it takes.
+        files: More that it writes, by path, whatever its kind; see `SimCheck` for what fails.
         reset_at: Until when the rate is limited, if the agent tells.
     """
 
     kind: str = "right"
     after_s: float = 60.0
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
     reset_at: Instant | None = None
 
 
@@ -110,6 +112,7 @@ class SimAgent:
             task_id=brief.task.id,
             attempt=brief.attempt,
             kind=fate.kind,
+            files=fate.files,
             reset_at=fate.reset_at,
         )
         self._world.processes[brief.spool] = process
@@ -121,6 +124,8 @@ class SimAgent:
         if process.ended.is_set():
             return
         worktree = self._world.worktrees.get((brief.task.id, brief.attempt))
+        if worktree is not None:
+            worktree.files.update(process.files)
         if worktree is not None and process.kind in {"right", "wrong"}:
             process.wrote = f"{process.kind} {brief.spool}"
             worktree.files[f"task-{brief.task.spec.key}"] = process.wrote

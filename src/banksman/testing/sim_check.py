@@ -1,4 +1,8 @@
-"""A simulated check: work is wrong if a file says so."""
+"""A simulated check: work is wrong if a file says so, or breaks what stands beside it.
+
+A file whose text begins with `wrong` fails; one that says `breaks PATH` fails where there is a
+file of that name. Each file counts as one test.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,13 @@ class SimCheck:
         return self._cases(result.tree)
 
     def _cases(self, tree: str) -> dict[str, str]:
-        files = (part.partition("=") for part in tree.split("|"))
+        parts = (part.partition("=") for part in tree.split("|"))
+        files = {path: text for path, _, text in parts}
         return {
-            path: "failed" if text.startswith("wrong") else "passed" for path, _, text in files
+            path: "failed" if _fails(text, files) else "passed" for path, text in files.items()
         }
+
+
+def _fails(text: str, files: Mapping[str, str]) -> bool:
+    broken = text.removeprefix("breaks ") if text.startswith("breaks ") else ""
+    return text.startswith("wrong") or broken in files

@@ -56,6 +56,7 @@ class SimProcess:
     Attributes:
         kind: What becomes of it (`sim_agent.Fate`).
         how: Why it was stopped.
+        files: More that it writes in the end.
         wrote: The work that it left, of which there is no other like it.
     """
 
@@ -64,6 +65,7 @@ class SimProcess:
     kind: str
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     how: str = ""
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
     wrote: str = ""
     reset_at: Instant | None = None
 

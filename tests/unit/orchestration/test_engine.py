@@ -1,0 +1,466 @@
+"""How a run goes: order, seats, waiting, and why it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from banksman.core.breakpoints import BreakpointType, Resolution
+from banksman.core.retry import ErrorClass
+from banksman.core.task import DependencyPolicy, Gate, Instant, TaskStatus
+from banksman.orchestration.agent_step import LOSSES_MAX
+from banksman.orchestration.breakpoint_manager import BreakpointManager
+from banksman.orchestration.engine import RunEnd, RunRules
+from banksman.state.state_manager import StateManager
+from banksman.testing.sim_agent import SILENCE_S, Fate
+from banksman.testing.virtual_time import EPOCH_MS
+from tests.unit.orchestration.stage import POLL_S, Staging, item
+
+S = TaskStatus
+NO_WAIT = RunRules(parallel=1, wait=False)
+
+
+def test_an_empty_plan_is_complete(staging: Staging) -> None:
+    stage = staging()
+    assert stage.run_plan() is RunEnd.COMPLETED
+
+
+def test_tasks_are_claimed_in_the_order_of_their_priority(staging: Staging) -> None:
+    stage = staging(
+        item("low", priority=1),
+        item("high", priority=10),
+        item("after", "low", priority=9),
+        item("mid", priority=6),
+    )
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert stage.claims() == ["high", "mid", "low", "after"]
+    assert stage.integrated() == ["Do high", "Do mid", "Do low", "Do after"]
+    assert {task.attempt for task in stage.tasks().values()} == {1}
+
+
+@pytest.mark.parametrize("parallel", [1, 2, 3, 8])
+def test_as_many_agents_work_at_once_as_there_are_seats(
+    staging: Staging, parallel: int
+) -> None:
+    tasks = [item(f"t{number}", turns_max=2) for number in range(6)]
+    fates = {f"t{number}": [Fate(kind="wrong"), Fate()] for number in range(6)}
+    stage = staging(*tasks, fates=fates, rules=RunRules(parallel=parallel), pace=parallel)
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert stage.world.most_at_once == min(parallel, 6)
+
+
+def test_work_that_is_integrated_holds_no_seat(staging: Staging) -> None:
+    stage = staging(item("first"), item("second"), pace=1)
+    assert stage.run_plan() is RunEnd.COMPLETED
+    lines = [(line.kind, line.task_id) for line in stage.journal()]
+    first, second = stage.task("first").id, stage.task("second").id
+    accepted = lines.index(("attempt.accepted", first))
+    assert (
+        accepted
+        < lines.index(("task.claimed", second))
+        < lines.index(("task.integrated", first))
+    )
+
+
+def test_an_attempt_that_is_sent_back_waits_for_a_seat(staging: Staging) -> None:
+    # Its conflict sends `late` back to its agent while `other` has the only seat.
+    stage = staging(
+        item("early", shared=True, priority=9),
+        item("late", shared=True, priority=8),
+        item("other", priority=1),
+        fates={"early": [Fate(after_s=10)], "late": [Fate(after_s=5)]},
+        rules=RunRules(parallel=1),
+    )
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.works("late"))
+            # A person's commit on the same file: so that there is a conflict with one seat.
+            stage.push({"shared": "by hand"})
+        assert run.result() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.plot.begun == [
+        ("early", 1, 1), ("late", 1, 1), ("other", 1, 1), ("late", 1, 2),
+    ]  # fmt: skip
+    assert stage.world.most_at_once == 1
+
+
+@pytest.mark.parametrize("kind", ["stalled"])
+def test_each_retry_of_a_transient_error_waits_twice_as_long(
+    staging: Staging, kind: str
+) -> None:
+    stalls = [Fate(kind=kind, after_s=SILENCE_S)] * 3
+    stage = staging(item("a"), fates={"a": [*stalls, Fate()]})
+    assert stage.run_plan() is RunEnd.COMPLETED
+    claimed = stage.claimed_s("a")
+    waits = [later - earlier - SILENCE_S for earlier, later in pairwise(claimed)]
+    assert waits == pytest.approx([60, 120, 240], abs=3 * POLL_S)
+    assert min(waits) >= 60
+    assert [one.error for one in stage.attempts("a")] == [*[ErrorClass.STALLED] * 3, None]
+    assert stage.task("a").retries_used == 3
+
+
+def test_a_transient_error_with_no_retry_left_is_a_failure(staging: Staging) -> None:
+    stage = staging(
+        item("a", retries_max=1),
+        fates={"a": [Fate(kind="stalled", after_s=SILENCE_S)]},
+    )
+    assert stage.run_plan() is RunEnd.FAILED
+    assert (stage.statuses(), stage.task("a").attempt) == ({"a": "failed"}, 2)
+
+
+def test_an_unknown_error_is_tried_once_more(staging: Staging) -> None:
+    stage = staging(item("a"), fates={"a": [Fate(kind="error")]})
+    assert stage.run_plan() is RunEnd.FAILED
+    assert stage.task("a").attempt == 2
+    assert stage.task("a").reason == "the agent exited with code 1"
+
+
+def test_a_lost_attempt_is_tried_again_at_once_and_costs_nothing(staging: Staging) -> None:
+    lost = [Fate(kind="lost", after_s=10)] * (LOSSES_MAX - 1)
+    stage = staging(item("a", retries_max=0), fates={"a": [*lost, Fate()]})
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert stage.claimed_s("a") == pytest.approx([0, 10, 20, 30, 40], abs=1)
+    assert (stage.task("a").retries_used, stage.task("a").attempt) == (0, LOSSES_MAX)
+
+
+def test_a_person_is_asked_about_an_agent_that_is_lost_again_and_again(
+    staging: Staging,
+) -> None:
+    stage = staging(item("a"), fates={"a": [Fate(kind="lost", after_s=10)]}, rules=NO_WAIT)
+    assert stage.run_plan() is RunEnd.WAITING
+    assert (stage.statuses(), stage.task("a").attempt) == ({"a": "blocked"}, LOSSES_MAX)
+    assert stage.event().type is BreakpointType.CONSECUTIVE_FAILURES
+
+
+def test_an_attempt_after_a_loss_goes_on_where_the_lost_one_was_saved(
+    staging: Staging,
+) -> None:
+    lost = Fate(kind="lost", files={"half": "half-done"})
+    stage = staging(item("a"), fates={"a": [lost, Fate()]})
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert stage.attempts("a")[1].resumes == 1
+    assert stage.files()["half"] == "half-done"
+
+
+def test_a_rate_limit_is_waited_for_and_costs_nothing(staging: Staging) -> None:
+    reset_at = Instant(EPOCH_MS + 5_000_000)
+    limits = [
+        Fate(kind="rate_limited", after_s=1, reset_at=reset_at),
+        Fate(kind="rate_limited", after_s=1),
+        Fate(kind="rate_limited", after_s=1),
+    ]
+    stage = staging(item("a", retries_max=0), fates={"a": [*limits, Fate()]})
+    assert stage.run_plan() is RunEnd.COMPLETED
+    # Until the reset that was told; then 60 s doubling, as often as it was hit before.
+    assert stage.claimed_s("a") == pytest.approx([0, 5000, 5121, 5362], abs=1)
+    assert stage.task("a").retries_used == 0
+
+
+def test_a_failed_gate_is_clarified_then_tried_again_then_asked_about(staging: Staging) -> None:
+    stage = staging(
+        item("a", turns_max=2, retries_max=1),
+        fates={"a": [Fate(kind="wrong")]},
+        rules=NO_WAIT,
+    )
+    assert stage.run_plan() is RunEnd.WAITING
+    assert stage.plot.begun == [("a", 1, 1), ("a", 1, 2), ("a", 2, 1), ("a", 2, 2)]
+    assert stage.statuses() == {"a": "blocked"}
+    assert stage.event().type is BreakpointType.BREAKING_TEST_FAILURE
+    assert stage.claimed_s("a") == pytest.approx([0, 120], abs=1), "with no delay"
+    assert stage.task("a").retries_used == 1
+    assert stage.integrated() == []
+
+
+def test_what_failed_is_told_in_the_next_turn_and_in_the_next_attempt(staging: Staging) -> None:
+    stage = staging(
+        item("a", turns_max=2),
+        fates={"a": [Fate(kind="wrong"), Fate(kind="wrong"), Fate()]},
+    )
+    assert stage.run_plan() is RunEnd.COMPLETED
+    (first, second), (third,) = stage.turns("a", 1), stage.turns("a", 2)
+    told = "is not accepted"
+    assert told not in first.prompt
+    for later in (second, third):
+        assert told in later.prompt
+        assert "task-a" in later.prompt, "the failing test by name"
+        assert first.prompt.splitlines()[0] in later.prompt, "and the whole task"
+
+
+def test_the_words_of_a_failed_gate_outlive_a_lost_attempt(staging: Staging) -> None:
+    stage = staging(
+        item("a", turns_max=1),
+        fates={"a": [Fate(kind="wrong"), Fate(kind="lost"), Fate()]},
+    )
+    assert stage.run_plan() is RunEnd.COMPLETED
+    (after_the_loss,) = stage.turns("a", 3)
+    assert "is not accepted" in after_the_loss.prompt
+
+
+def test_work_that_changes_nothing_is_sent_back_and_then_asked_about(staging: Staging) -> None:
+    stage = staging(item("a", turns_max=2), fates={"a": [Fate(kind="idle")]}, rules=NO_WAIT)
+    assert stage.run_plan() is RunEnd.WAITING
+    assert stage.plot.begun == [("a", 1, 1), ("a", 1, 2)]
+    assert stage.event().type is BreakpointType.CONFIDENCE_TOO_LOW
+
+
+def test_an_agent_that_is_not_configured_fails_its_task_at_once(staging: Staging) -> None:
+    stage = staging(item("a", agent="nobody"), item("b"))
+    assert stage.run_plan() is RunEnd.FAILED
+    assert stage.statuses() == {"a": "failed", "b": "completed"}
+    assert stage.task("a").reason == "agent 'nobody' is not configured"
+    assert stage.task("a").attempt == 1
+
+
+def test_a_paused_project_finishes_what_runs_and_claims_nothing(staging: Staging) -> None:
+    stage = staging(item("a"), item("b"))
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.works("a"))
+            assert (await stage.wish("pause")).answer == {"project": "staged", "paused": True}
+            await asyncio.sleep(1_000)
+            assert stage.statuses() == {"a": "completed", "b": "ready"}
+            assert not run.done(), "a person can move it"
+            await stage.wish("resume")
+        assert run.result() is RunEnd.COMPLETED
+
+    stage.play(scene)
+
+
+@pytest.mark.parametrize("fate", [Fate(), Fate(kind="rate_limited", after_s=1)])
+def test_a_paused_project_is_not_waited_for_if_nobody_wants_to(
+    staging: Staging, fate: Fate
+) -> None:
+    # The delay of a retry passes, too: it moves nothing while nothing is claimed.
+    stage = staging(item("a"), item("b", "a"), fates={"a": [fate]}, rules=NO_WAIT)
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.works("a"))
+            await stage.wish("pause")
+        assert run.result() is RunEnd.WAITING
+
+    stage.play(scene)
+    assert stage.loop.time() < 1_000
+
+
+def test_a_gate_is_waited_for_and_then_passed(staging: Staging) -> None:
+    stage = staging(item("a"), item("b", "a", gate=Gate.MANUAL), item("c", "b"))
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.stands("b", S.BLOCKED))
+            assert stage.task("a").status is S.COMPLETED, "it is asked when its turn comes"
+            await asyncio.sleep(1_000)
+            assert not run.done()
+            await stage.resolve(stage.event(), Resolution.ACCEPT)
+        assert run.result() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.claims() == ["a", "b", "c"]
+
+
+def test_a_run_that_does_not_wait_ends_at_a_gate_and_the_next_goes_on(staging: Staging) -> None:
+    stage = staging(item("a", gate=Gate.MANUAL), item("b"), rules=NO_WAIT)
+
+    async def scene() -> None:
+        assert await stage.engine().run() is RunEnd.WAITING
+        assert stage.statuses() == {"a": "blocked", "b": "completed"}
+        stage.world.owner = None
+        stage.submit("resolve", breakpoint=stage.event().id, resolution="accept")
+        assert await stage.engine().run() is RunEnd.COMPLETED
+
+    stage.play(scene)
+
+
+def test_a_run_whose_rest_has_failed_is_over(staging: Staging) -> None:
+    stage = staging(
+        item("a", retries_max=0),
+        item("b"),
+        fates={"a": [Fate(kind="error")]},
+    )
+    assert stage.run_plan() is RunEnd.FAILED
+    assert stage.statuses() == {"a": "failed", "b": "completed"}
+
+
+def test_a_run_whose_rest_was_cancelled_has_failed(staging: Staging) -> None:
+    stage = staging(item("a"), item("b"))
+    stage.engine()
+    stage.world.owner = None
+    stage.submit("cancel", task="b")
+    assert stage.run_plan() is RunEnd.FAILED
+    assert stage.statuses() == {"a": "completed", "b": "cancelled"}
+
+
+def test_a_note_to_a_person_is_nothing_to_wait_for(staging: Staging) -> None:
+    stage = staging(item("a", retries_max=0), fates={"a": [Fate(kind="error")]})
+    engine = stage.engine()
+    state = StateManager(stage.store, stage.clock)
+    with state.transaction() as tx:
+        BreakpointManager(state, stage.clock).trigger_breakpoint(
+            tx, stage.task_in(tx, "a"), BreakpointType.RATE_LIMIT_HIT, "wait a little"
+        )
+    assert stage.loop.run_until_complete(engine.run()) is RunEnd.FAILED
+
+
+def test_a_lost_dependency_is_waited_for_until_a_person_answers(staging: Staging) -> None:
+    stage = staging(
+        item("a", retries_max=0),
+        item("b", "a"),
+        item("c", "b"),
+        fates={"a": [Fate(kind="error"), Fate()]},
+    )
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.stands("b", S.BLOCKED))
+            assert stage.statuses() == {"a": "failed", "b": "blocked", "c": "pending"}
+            await stage.resolve(stage.event(), Resolution.RETRY)
+        assert run.result() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.integrated() == ["Do a", "Do b", "Do c"]
+
+
+def test_a_failed_task_that_is_granted_another_attempt_lets_its_dependents_go(
+    staging: Staging,
+) -> None:
+    stage = staging(
+        item("a", retries_max=0),
+        item("b", "a"),
+        fates={"a": [Fate(kind="error"), Fate()]},
+    )
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.stands("b", S.BLOCKED))
+            await stage.wish("retry", task="a", guidance="mind the gap")
+        assert run.result() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.events() == ()
+    assert "mind the gap" in stage.turns("a", 2)[0].prompt
+
+
+def test_dependents_of_a_lost_task_are_cancelled_by_an_answer(staging: Staging) -> None:
+    stage = staging(
+        item("a", retries_max=0),
+        item("b", "a"),
+        item("c"),
+        fates={"a": [Fate(kind="error")]},
+    )
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.stands("b", S.BLOCKED))
+            await stage.resolve(stage.event(), Resolution.CANCEL)
+        assert run.result() is RunEnd.FAILED
+
+    stage.play(scene)
+    assert stage.statuses() == {"a": "failed", "b": "cancelled", "c": "completed"}
+
+
+def test_a_task_may_say_what_becomes_of_it_without_its_dependency(staging: Staging) -> None:
+    stage = staging(
+        item("a", retries_max=0),
+        item("runs", "a", policy=DependencyPolicy.RUN),
+        item("goes", "a", policy=DependencyPolicy.CANCEL),
+        item("behind", "goes", policy=DependencyPolicy.CANCEL),
+        fates={"a": [Fate(kind="error")]},
+    )
+    assert stage.run_plan() is RunEnd.FAILED
+    assert stage.statuses() == {
+        "a": "failed", "runs": "completed", "goes": "cancelled", "behind": "cancelled",
+    }  # fmt: skip
+
+
+def test_a_question_is_answered_in_the_next_attempt_which_has_the_work_so_far(
+    staging: Staging,
+) -> None:
+    half = {"half": "half-done"}
+    stage = staging(item("a"), fates={"a": [Fate(kind="question", files=half), Fate()]})
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.stands("a", S.BLOCKED))
+            event = stage.event()
+            assert (event.type, event.details) == (
+                BreakpointType.AGENT_QUESTION, ("Which one?",),
+            )  # fmt: skip
+            await stage.resolve(event, Resolution.RETRY, "The second one.")
+        assert run.result() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    prompt = stage.turns("a", 2)[0].prompt
+    assert "The second one." in prompt
+    assert "> Which one?" in prompt
+    assert stage.files()["half"] == "half-done"
+
+
+def test_a_question_in_a_later_turn_leaves_what_that_turn_had_done(staging: Staging) -> None:
+    stage = staging(
+        item("a"),
+        fates={
+            "a": [
+                Fate(kind="wrong", files={"half": "first turn"}),
+                Fate(kind="question", files={"half": "second turn"}),
+                Fate(),
+            ]
+        },
+    )
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.stands("a", S.BLOCKED))
+            await stage.resolve(stage.event(), Resolution.RETRY, "This one.")
+        assert run.result() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.files()["half"] == "second turn"
+
+
+def test_a_command_is_answered_within_a_tenth_of_a_second(staging: Staging) -> None:
+    stage = staging(item("a"), rules=RunRules())
+    stage.rules = RunRules()
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stage.engine().run())
+            await stage.until(stage.works("a"))
+            command = stage.submit("cancel", task="nobody")
+            await asyncio.sleep(0.101)
+            assert "there is no task 'nobody'" in stage.command(command).error
+
+    stage.play(scene)
+
+
+def test_what_a_turn_cost_is_kept(staging: Staging) -> None:
+    stage = staging(item("a"))
+    assert stage.run_plan() is RunEnd.COMPLETED
+    (turn,) = stage.turns("a")
+    assert (turn.outcome, turn.text) == ("answered", "done")
+    assert len(stage.store.tables()["usage"]) == 1
+
+
+def test_when_it_is_over_nothing_is_left_but_the_work(staging: Staging) -> None:
+    stage = staging(item("a"), item("b", "a"), fates={"a": [Fate(kind="lost"), Fate()]})
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert stage.world.worktrees == {}
+    assert stage.world.checkouts == {}
+    assert stage.world.working() == 0
+    assert stage.world.forgotten == set(stage.world.processes)
+    assert stage.project().integrated == stage.world.target
+    assert stage.integrated() == ["Do a", "Do b"]
