@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +85,9 @@ class Turns:
     def forget(self, spool: str) -> None:
         """Remove what is kept of the turn."""
         self._executor.discard(spool)
-        self._file(spool).unlink(missing_ok=True)
+        # It may have been made undeletable by the very agent it was for; it is in nobody's way.
+        with suppress(OSError):
+            self._file(spool).unlink(missing_ok=True)
 
     def _file(self, spool: str) -> Path:
         return self._scratch / f"{spool}.md"

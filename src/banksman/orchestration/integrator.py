@@ -14,6 +14,7 @@ from banksman.core.names import branch_name, commit_message
 from banksman.core.prompt import conflict_text
 from banksman.core.records import Attempt, Project, Step
 from banksman.core.task import EntryStep, Task
+from banksman.exceptions import TargetBusyException
 from banksman.orchestration.agent_step import REWRITTEN, trusted_tip
 from banksman.orchestration.attempts import Desk, Stop
 from banksman.orchestration.judge import Case, Judge
@@ -104,7 +105,12 @@ class Integrator:
         intended = replace(attempt, expected=tip, new=combined.commit, superseded=superseded)
         attempt = await self._desk.move(intended, "integration.intended")
         self._desk.reach(Point.INTEGRATE_INTENDED)
-        swapped = await self._desk.workspaces.publish(tip, combined.commit)
+        try:
+            swapped = await self._desk.workspaces.publish(tip, combined.commit)
+        except TargetBusyException as busy:
+            # The work is accepted, and waits for whoever looks at the branch: accept goes on.
+            stop = Stop(type=BreakpointType.CONSECUTIVE_FAILURES, message=str(busy))
+            return await self._desk.block(attempt, stop)
         self._desk.reach(Point.INTEGRATE_ACTED)
         # Not swapped: somebody else moved the target. The next try begins at the new tip.
         return await self.record(attempt, combined.commit) if swapped else attempt

@@ -112,7 +112,7 @@ class Worker:
         except StaleReportException:
             return await self._stored(attempt)  # It ended behind this step's back.
         except BanksmanException as error:
-            return await self._failed(attempt, str(error))
+            return await self._failed(attempt, _told(error))
         except Exception as error:
             # The edge of one attempt: a defect in a step or an adapter must not take the other
             # attempts down. It is logged whole, and the task is failed and tried once more.
@@ -154,15 +154,24 @@ class Worker:
     async def clean_task(self, task_id: TaskId) -> None:
         """Save and remove the workspaces of a task's attempts that nobody will look at."""
         attempts = await self._desk.ledger.commit(lambda tx: _done_with(tx, task_id))
-        try:
-            for attempt in attempts:
-                await self._desk.workspaces.save(attempt, "before it is removed")
-                self._desk.reach(Point.CLEAN_SAVED)
-                await self._desk.workspaces.remove(attempt)
-                self._desk.reach(Point.CLEAN_ACTED)
-        except WorkspaceException:
-            # Only space is lost: the sweep of the next run tries again.
-            log.warning("workspace.not_removed", exc_info=True)
+        for attempt in attempts:
+            try:
+                await self._clean(attempt)
+            except WorkspaceException:
+                # Only space is lost: the sweep of the next run tries again.
+                log.warning("workspace.not_removed", exc_info=True)
+
+    async def _clean(self, attempt: Attempt) -> None:
+        await self._desk.workspaces.save(attempt, "before it is removed")
+        self._desk.reach(Point.CLEAN_SAVED)
+        await self._desk.workspaces.remove(attempt)
+        self._desk.reach(Point.CLEAN_ACTED)
+
+
+def _told(error: BanksmanException) -> str:
+    """Return what went wrong, with the last line of what a command printed about it."""
+    printed = error.output.strip().splitlines() if isinstance(error, WorkspaceException) else []
+    return f"{error} ({printed[-1].strip()[:200]})" if printed else str(error)
 
 
 def _done_with(tx: Transaction, task_id: TaskId) -> tuple[Attempt, ...]:
