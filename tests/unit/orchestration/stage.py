@@ -22,7 +22,7 @@ from banksman.core.task import DependencyPolicy, Gate, Task, TaskSpec, TaskStatu
 from banksman.orchestration.assembly import Assembly, Manner, Ports
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.orchestration.protocol import Point
-from banksman.ports import Brief, Transaction
+from banksman.ports import Agent, Brief, Check, Transaction, Workspaces
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
@@ -120,6 +120,9 @@ class Stage:
         self.items = items
         self.plot = Plot(fates or {})
         self.rules = replace(rules or RunRules(parallel=1), poll_s=POLL_S)
+        self.workspaces: Callable[[Hand], Workspaces] = SimWorkspaces
+        self.checks: Callable[[Hand], Check] = SimCheck
+        self.agent: Callable[[Hand], Agent] = lambda hand: SimAgent(hand, self.plot)
         self.crash_at: Point | None = None
         self.reached: list[Point] = []
         state = StateManager(self.store, self.clock)
@@ -154,6 +157,11 @@ class Stage:
         SimOwnership(hand).acquire()
         return hand
 
+    def next_engine(self) -> Engine:
+        """Return an engine after another one has ended, or died."""
+        self.world.owner = None
+        return self.engine()
+
     def engine(self, *, hand: Hand | None = None, agents: bool = True) -> Engine:
         """Return a new engine that has read the plan."""
         grip = hand or self.hand()
@@ -161,9 +169,9 @@ class Stage:
             store=FaultyStore(self.store, grip),
             clock=self.clock,
             chance=None,
-            agents={"simulated": SimAgent(grip, self.plot)} if agents else {},
-            workspaces=SimWorkspaces(grip),
-            checks=(SimCheck(grip),),
+            agents={"simulated": self.agent(grip)} if agents else {},
+            workspaces=self.workspaces(grip),
+            checks=(self.checks(grip),),
         )
         manner = Manner(
             default_agent="simulated", rules=self.rules, reach=lambda at: self._reach(at, grip)
