@@ -39,6 +39,14 @@ def test_a_task_is_cancelled_without_an_engine(idle: Recorded) -> None:
     assert "by hand" in idle.repo.banksman("task", "show", "second").out
 
 
+def test_a_task_is_stopped_at_a_breakpoint_until_it_is_resolved(idle: Recorded) -> None:
+    said = idle.repo.banksman("task", "block", "first", "--reason", "I look first")
+    assert (said.code, said.out) == (0, "first is blocked now.\n")
+    assert "I look first" in idle.repo.banksman("breakpoint", "list").out
+    assert idle.repo.banksman("resolve", "1", "accept").code == 0
+    assert state_of(idle.repo, "first") != "blocked"
+
+
 def test_what_makes_no_sense_is_refused_with_the_reason(idle: Recorded) -> None:
     idle.repo.banksman("task", "cancel", "first")
     said = idle.repo.banksman("task", "retry", "first")

@@ -12,6 +12,7 @@ TABLE: Final = {
     "add": Entry("banksman.cli.task_add", "add", "Add a task to those of the plan."),
     "show": Entry("banksman.cli.task_show", "show", "Show all that is recorded of a task."),
     "cancel": Entry("banksman.cli.task_acts", "cancel", "Cancel a task."),
+    "block": Entry("banksman.cli.task_acts", "block", "Stop a task at a breakpoint."),
     "retry": Entry("banksman.cli.task_acts", "retry", "Grant a failed task one more attempt."),
 }
 

@@ -1,4 +1,4 @@
-"""`banksman task cancel` and `banksman task retry`."""
+"""`banksman task cancel`, `banksman task block` and `banksman task retry`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,22 @@ def cancel(ctx: click.Context, name: str, *, reason: str, request: str, as_json:
     """
     arguments = {"task": task_key(ctx.obj, name), "reason": reason}
     send(ctx, "cancel", arguments, request=request, tell=_tell, as_json=as_json)
+
+
+@click.command(
+    epilog=examples('banksman task block parser --reason "I want to look at this first"')
+)
+@task_argument()
+@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the journal.")
+@wish_options
+@click.pass_context
+def block(ctx: click.Context, name: str, *, reason: str, request: str, as_json: bool) -> None:
+    """Stop TASK at a breakpoint, until somebody resolves it.
+
+    An agent that works on it is stopped, and its work is saved.
+    """
+    arguments = {"task": task_key(ctx.obj, name), "reason": reason}
+    send(ctx, "block", arguments, request=request, tell=_tell, as_json=as_json)
 
 
 @click.command(

@@ -19,6 +19,7 @@ from typing import Final
 from banksman.core.board import Board
 from banksman.core.breakpoints import BreakpointType, stops
 from banksman.core.records import Attempt, Step, StopWhy
+from banksman.core.stall import stall_causes
 from banksman.core.task import ProjectId, TaskId, TaskStatus
 from banksman.exceptions import WorkspaceException
 from banksman.orchestration.attempts import in_use
@@ -254,7 +255,17 @@ class Engine:
         events = tx.open_breakpoints(self._parts.project_id)
         if due or any(stops(event.type) for event in events):
             return None if self._parts.rules.wait else RunEnd.WAITING
+        self._tell_why(tx, board)
         return RunEnd.FAILED
+
+    def _tell_why(self, tx: Transaction, board: Board) -> None:
+        """Journal the causes for which nothing can move though work is left."""
+        project = tx.project(self._parts.project_id)
+        for cause in stall_causes(board):
+            names = " -> ".join(str(task_id) for task_id in cause.tasks)
+            self._parts.state.record(
+                tx, "plan.stalled", project, reason=f"{cause.reason} (task {names})"
+            )
 
     def _employ(self, attempt: Attempt, group: asyncio.TaskGroup) -> None:
         employment = Employment(attempt=attempt, seat=self._slots.grab())
