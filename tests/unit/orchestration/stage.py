@@ -22,7 +22,7 @@ from banksman.core.task import DependencyPolicy, Gate, Task, TaskSpec, TaskStatu
 from banksman.orchestration.assembly import Assembly, Manner, Ports
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.orchestration.protocol import Point
-from banksman.ports import Agent, Brief, Check, Transaction, Workspaces
+from banksman.ports import Agent, Brief, Check, Store, Transaction, Workspaces
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
@@ -123,6 +123,8 @@ class Stage:
         self.workspaces: Callable[[Hand], Workspaces] = SimWorkspaces
         self.checks: Callable[[Hand], Check] = SimCheck
         self.agent: Callable[[Hand], Agent] = lambda hand: SimAgent(hand, self.plot)
+        self.store_of: Callable[[Store, Hand], FaultyStore] = FaultyStore
+        self.stores: list[FaultyStore] = []
         self.crash_at: Point | None = None
         self.reached: list[Point] = []
         state = StateManager(self.store, self.clock)
@@ -165,8 +167,9 @@ class Stage:
     def engine(self, *, hand: Hand | None = None, agents: bool = True) -> Engine:
         """Return a new engine that has read the plan."""
         grip = hand or self.hand()
+        self.stores.append(self.store_of(self.store, grip))
         ports = Ports(
-            store=FaultyStore(self.store, grip),
+            store=self.stores[-1],
             clock=self.clock,
             chance=None,
             agents={"simulated": self.agent(grip)} if agents else {},
