@@ -55,7 +55,7 @@ class Breaking(SimWorkspaces):
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (GIT_FAILED, str(GIT_FAILED)),
+        (GIT_FAILED, "git failed (why)"),
         (ExecutorException(message="no runner"), "no runner"),
         (RuntimeError("oops"), "internal error: RuntimeError('oops')"),
     ],
