@@ -70,3 +70,13 @@ def _begun(project: Project) -> list[Path]:
 def _states(project: Project) -> dict[str, str]:
     done = project.output("-m", "banksman", "status", "--json")
     return {task["key"]: task["status"] for task in json.loads(done)["tasks"]}
+
+
+def test_a_target_of_which_nothing_is_recorded_is_not_built_upon(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"t0": []})
+    project.git("branch", "banksman/target")
+    refused = project.run(*RUN)
+    assert refused.returncode == 2
+    assert b"there is a branch 'banksman/target', and no record" in refused.stderr
+    project.git("branch", "-m", "banksman/target", "old-target")
+    assert project.run(*RUN).returncode == 0

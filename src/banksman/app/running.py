@@ -152,6 +152,8 @@ async def _assembled(
     base = _base(known, request.base or settings.project.base)
     target = settings.project.target
     repository = await inspect(place.work_tree, git, base=base, target=target)
+    if known is None:
+        _refuse_unrecorded_target(repository)
     project = known or _new_project(store, settings, repository)
     executor = LocalExecutor(place.state_dir / "spool", clock)
     await executor.sweep(_open_spools(store, project))
@@ -179,6 +181,16 @@ async def _assembled(
         reach=request.reach,
     )
     return Assembly(ports, project.id, manner)
+
+
+def _refuse_unrecorded_target(repository: Repository) -> None:
+    """Refuse a target branch of which nothing is recorded: its work would be done again."""
+    if repository.target_commit is not None:
+        raise InputException(
+            message=f"there is a branch {repository.target!r}, and no record of how it came.",
+            hint="Put the state folder back, or move the branch out of the way with "
+            f"`git branch -m {repository.target} old-target`.",
+        )
 
 
 def _open_spools(store: SqliteStore, project: Project) -> frozenset[str]:
