@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -18,11 +18,11 @@ from banksman.core.records import (
     Project,
     Turn,
 )
-from banksman.core.task import DependencyPolicy, Gate, Task, TaskSpec, TaskStatus
+from banksman.core.task import Task, TaskStatus
 from banksman.orchestration.assembly import Assembly, Manner, Ports
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.orchestration.protocol import Point
-from banksman.ports import Agent, Brief, Check, Store, Transaction, Workspaces
+from banksman.ports import Agent, Check, Store, Transaction, Workspaces
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
@@ -31,59 +31,12 @@ from banksman.testing.sim_check import SimCheck
 from banksman.testing.sim_workspaces import SimWorkspaces
 from banksman.testing.virtual_time import LoopClock, VirtualTimeLoop
 from banksman.testing.world import Faults, Hand, SimulatedCrash, World
+from tests.unit.orchestration.plots import Plot
 
 POLL_S = 1.0
 """How often the engine looks by itself: each look costs real time."""
 PATIENCE_S = 10_000.0
 """Virtual seconds that anything may take."""
-
-
-def item(
-    key: str,
-    *needs: str,
-    priority: int = 5,
-    retries_max: int = 3,
-    turns_max: int = 3,
-    gate: Gate = Gate.NONE,
-    shared: bool = False,
-    agent: str = "",
-    policy: DependencyPolicy = DependencyPolicy.BLOCK,
-) -> PlanItem:
-    """Return one task of a plan; `shared` ones all change the same file."""
-    return PlanItem(
-        spec=TaskSpec(
-            key=key,
-            title=f"Do {key}",
-            priority=priority,
-            retries_max=retries_max,
-            turns_max=turns_max,
-            gate=gate,
-            agent=agent,
-            on_dependency_failure=policy,
-            touches=("shared",) if shared else (),
-        ),
-        needs=needs,
-    )
-
-
-@dataclass
-class Plot:
-    """What becomes of each task's turns, one after another; the last one is repeated.
-
-    Attributes:
-        fates: By key, of all turns of all attempts.
-        begun: Each turn that began: key, attempt and turn, in their order.
-    """
-
-    fates: Mapping[str, Sequence[Fate]] = field(default_factory=dict[str, Sequence[Fate]])
-    begun: list[tuple[str, int, int]] = field(default_factory=list[tuple[str, int, int]])
-
-    def __call__(self, _: World, brief: Brief) -> Fate:
-        key = brief.task.spec.key
-        number = sum(one[0] == key for one in self.begun)
-        self.begun.append((key, brief.attempt, brief.turn))
-        fates = self.fates.get(key, (Fate(),))
-        return fates[min(number, len(fates) - 1)]
 
 
 class Instantly(Random):
@@ -192,6 +145,24 @@ class Stage:
             return
         raise AssertionError("it was to die")
 
+    async def run_during(self, during: Callable[[Engine], Awaitable[None]]) -> RunEnd:
+        """Run the plan, and do something meanwhile; return why the run was over."""
+        engine = self.engine()
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(engine.run())
+            await during(engine)
+        return run.result()
+
+    def half_way(self, key: str) -> None:
+        """Let the agent at work on a task have written something already."""
+        task = self.task(key)
+        self.world.worktrees[task.id, task.attempt].files["half"] = "half-done"
+
+    def saved(self, key: str, attempt: int = 1) -> str:
+        """Return what is kept of that under the attempt's private ref."""
+        commit = self.world.refs[f"saved/{self.task(key).id}/{attempt}"]
+        return self.world.commits[commit].tree["half"]
+
     async def until(self, holds: Callable[[], bool], *, patience_s: float = PATIENCE_S) -> None:
         """Wait until something holds; fail if it does not in time."""
         end = self.loop.time() + patience_s
@@ -234,11 +205,6 @@ class Stage:
         """Return a command as it stands."""
         with self.store.transaction() as tx:
             return tx.command(command.id)
-
-    def tx(self, look: Callable[[Transaction], object]) -> object:
-        """Return what one look into the store gives."""
-        with self.store.transaction() as tx:
-            return look(tx)
 
     def tasks(self) -> dict[str, Task]:
         """Return all tasks by key."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
 from typing import cast
 
 import pytest
 
 from banksman.core.breakpoints import Resolution
+from banksman.core.outcome import Outcome
 from banksman.core.records import Ending, Step
 from banksman.core.task import TaskStatus
 from banksman.exceptions import StaleWriterException, StoreException, WorkspaceException
 from banksman.orchestration.engine import RunEnd, RunRules
 from banksman.orchestration.protocol import Point
-from banksman.ports import Store, Transaction
+from banksman.ports import Brief, Store, Transaction
 from banksman.testing.faulty_store import FaultyStore
 from banksman.testing.sim_agent import Fate, SimAgent
 from banksman.testing.sim_workspaces import SimWorkspaces
 from banksman.testing.world import Hand
-from tests.unit.orchestration.stage import Stage, Staging, item
+from tests.unit.orchestration.plots import item
+from tests.unit.orchestration.stage import Stage, Staging
 
 S = TaskStatus
 
@@ -316,9 +318,9 @@ def test_an_engine_that_was_taken_over_ends_and_leaves_its_agents_to_the_other(
     assert stage.plot.begun == [("a", 1, 1), ("b", 1, 1)]
 
 
-async def _ended(run: object) -> BaseException | None:
+async def _ended(run: Awaitable[object]) -> BaseException | None:
     try:
-        await run  # type: ignore[misc]  # a coroutine
+        await run
     except BaseException as error:  # noqa: BLE001 - it is what the test looks at
         return error
     return None
@@ -338,14 +340,14 @@ def test_an_agent_whose_work_cannot_be_followed_up_is_ended_before_another_begin
     class Confused(SimAgent):
         """Cannot find its agents again."""
 
-        async def attach(self, brief: object) -> object:  # type: ignore[override]  # never returns
+        async def attach(self, brief: Brief) -> Outcome:
             raise RuntimeError("no such file")
 
     stage = staging(item("a"))
 
     async def scene() -> None:
         await die_when(stage, "a")
-        stage.agent = lambda hand: Confused(hand, stage.plot)  # type: ignore[assignment,return-value]  # see there
+        stage.agent = lambda hand: Confused(hand, stage.plot)
         assert await stage.next_engine().run() is RunEnd.COMPLETED
 
     stage.play(scene)

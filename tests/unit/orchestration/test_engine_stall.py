@@ -7,7 +7,8 @@ from dataclasses import replace
 from banksman.core.task import TaskStatus
 from banksman.orchestration.engine import RunEnd
 from banksman.state.state_manager import StateManager
-from tests.unit.orchestration.stage import Staging, item
+from tests.unit.orchestration.plots import item
+from tests.unit.orchestration.stage import Staging
 
 
 def test_tasks_that_wait_for_one_another_are_named_in_the_journal(staging: Staging) -> None:

@@ -13,7 +13,8 @@ from banksman.orchestration.engine import RunEnd, RunRules
 from banksman.orchestration.protocol import Point
 from banksman.testing.sim_agent import Fate
 from banksman.testing.sim_workspaces import SimWorkspaces, tree_name
-from tests.unit.orchestration.stage import Stage, Staging, item
+from tests.unit.orchestration.plots import item
+from tests.unit.orchestration.stage import Stage, Staging
 
 S = TaskStatus
 
@@ -30,6 +31,11 @@ def play(
         assert run.result() is end
 
     stage.play(scene)
+
+
+def begun(stage: Stage, turns: int) -> Callable[[], bool]:
+    """Return a question whether so many turns have begun."""
+    return lambda: len(stage.plot.begun) == turns
 
 
 def checks_of(stage: Stage, files: dict[str, str]) -> int:
@@ -160,7 +166,7 @@ def test_the_second_conflict_asks_a_person(staging: Staging) -> None:
 
     async def during() -> None:
         for number in (1, 2):
-            await stage.until(lambda number=number: len(stage.plot.begun) == number)  # type: ignore[misc]  # bound at once
+            await stage.until(begun(stage, number))
             stage.push({"shared": f"by hand {number}"})
         await stage.until(stage.stands("a", S.BLOCKED))
         event = stage.event()
@@ -178,7 +184,7 @@ def test_what_a_person_resolved_in_the_workspace_is_integrated(staging: Staging)
 
     async def during() -> None:
         for number in (1, 2):
-            await stage.until(lambda number=number: len(stage.plot.begun) >= number)  # type: ignore[misc]  # bound at once
+            await stage.until(begun(stage, number))
             stage.push({"shared": f"by hand {number}"})
         await stage.until(stage.stands("a", S.BLOCKED))
         stage.world.worktrees[stage.task("a").id, 1].files["shared"] = "both"

@@ -22,7 +22,8 @@ from banksman.ports import Brief, Capture, Subject, Workspace
 from banksman.testing.sim_agent import Fate, SimAgent
 from banksman.testing.sim_check import SimCheck
 from banksman.testing.sim_workspaces import SimWorkspaces
-from tests.unit.orchestration.stage import Staging, item
+from tests.unit.orchestration.plots import item
+from tests.unit.orchestration.stage import Staging
 
 S = TaskStatus
 GIT_FAILED = WorkspaceException(message="git failed", output="why")
@@ -191,25 +192,6 @@ def test_an_agent_that_cannot_be_started_is_tried_once_more(staging: Staging) ->
     assert stage.run_plan() is RunEnd.FAILED
     assert [one.message for one in stage.attempts("a")] == ["too many processes"] * 2
     assert all(turn.outcome == "stopped" for turn in stage.turns("a"))
-
-
-def test_an_attempt_that_its_task_has_left_behind_reports_to_nobody(staging: Staging) -> None:
-    stage = staging(item("a"), fates={"a": [Fate(after_s=100)]})
-
-    async def scene() -> None:
-        engine = stage.engine()
-        async with asyncio.TaskGroup() as group:
-            run = group.create_task(engine.run())
-            await stage.until(stage.works("a"))
-            # What no command does: the task is cancelled under its running attempt.
-            flow = engine._parts.flow  # pyright: ignore[reportPrivateUsage]
-            with engine._parts.state.transaction() as tx:  # pyright: ignore[reportPrivateUsage]
-                flow.cancel(tx, stage.task_in(tx, "a").id, "behind its back", "ada")
-        assert run.result() is RunEnd.FAILED
-
-    stage.play(scene)
-    assert stage.statuses() == {"a": "cancelled"}
-    assert stage.integrated() == []
 
 
 def test_a_large_change_is_kept_apart_before_it_is_integrated(staging: Staging) -> None:
