@@ -14,7 +14,7 @@ from banksman.ports import Agent, Transaction
 
 
 class Halt:
-    """Ends an attempt that somebody asked to stop."""
+    """Ends an attempt that somebody asked to stop, or that something went wrong with."""
 
     def __init__(self, desk: Desk, integrator: Integrator, agents: Mapping[str, Agent]) -> None:
         self._desk = desk
@@ -38,6 +38,18 @@ class Halt:
             return self._end(tx, tx.attempt(attempt.task_id, attempt.number))
 
         return await self._desk.ledger.commit(write)
+
+    async def fail(self, attempt: Attempt, message: str) -> Attempt:
+        """Return an attempt ended that something went wrong with; it may be integrated yet."""
+        # What failed may be the way back to an agent that was running before a restart, or the
+        # way back from a swap that had succeeded.
+        await self.end_processes(attempt, message)
+        done = await self._integrator.integrated_as(attempt)
+        if done is not None:
+            return await self._integrator.record(attempt, done)
+        return await self._desk.fail(
+            attempt, Failure(error=ErrorClass.UNKNOWN, message=message)
+        )
 
     async def end_processes(self, attempt: Attempt, why: str) -> None:
         """End what an attempt has running; nothing may, once it has ended."""

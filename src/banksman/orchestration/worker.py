@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from banksman.core.records import Attempt, Step
-from banksman.core.retry import ErrorClass, Failure
 from banksman.core.task import TaskId
 from banksman.exceptions import (
     BanksmanException,
+    ExecutorException,
     StaleReportException,
     StaleWriterException,
     StoreException,
@@ -32,8 +32,8 @@ from banksman.ports import Transaction
 
 log = logging.getLogger(__name__)
 
-STOP_AGAIN_S: Final = 5.0
-"""How long to wait before an attempt that could not be stopped is stopped again."""
+END_AGAIN_S: Final = 5.0
+"""How long to wait before an attempt that could not be ended is tried to be ended again."""
 
 
 class StepRunner(Protocol):
@@ -124,27 +124,28 @@ class Worker:
 
         One that was left without such a wish stays open: the next engine goes on with it.
         """
-        while attempt.ended_at is None and attempt.stop is not None:
-            try:
-                return await self._halt.run(attempt)
-            except (StoreException, StaleWriterException):
-                raise
-            except BanksmanException:
-                # Whether its work is on the target or its processes have ended is not known,
-                # so nothing can be recorded; the other attempts have nothing to do with it.
-                log.warning("attempt.not_stopped", exc_info=True)
-                await asyncio.sleep(STOP_AGAIN_S)
-                attempt = await self._stored(attempt)
-        return attempt
+        return attempt if attempt.stop is None else await self._ended(attempt, self._halt.run)
 
     async def _failed(self, attempt: Attempt, message: str) -> Attempt:
         stored = await self._stored(attempt)
-        if stored.ended_at is not None or stored.stop is not None:
+        if stored.stop is not None:
             return stored
-        # What failed may be the way back to an agent that was running before a restart.
-        await self._halt.end_processes(stored, message)
-        failure = Failure(error=ErrorClass.UNKNOWN, message=message)
-        return await self._desk.fail(stored, failure)
+        return await self._ended(stored, lambda one: self._halt.fail(one, message))
+
+    async def _ended(
+        self, attempt: Attempt, end: Callable[[Attempt], Awaitable[Attempt]]
+    ) -> Attempt:
+        """Return the attempt ended, however long it takes to find out what has become of it."""
+        while attempt.ended_at is None:
+            try:
+                return await end(attempt)
+            except (WorkspaceException, ExecutorException):
+                # Whether its work is on the target or its processes have ended is not known,
+                # so nothing can be recorded; the other attempts have nothing to do with it.
+                log.warning("attempt.not_ended", exc_info=True)
+                await asyncio.sleep(END_AGAIN_S)
+                attempt = await self._stored(attempt)
+        return attempt
 
     async def _stored(self, attempt: Attempt) -> Attempt:
         return await self._desk.ledger.commit(

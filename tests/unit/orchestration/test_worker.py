@@ -210,3 +210,31 @@ def test_the_agents_files_are_recorded_with_their_attempt(staging: Staging) -> N
     with stage.store.transaction() as tx:
         changes = tx.changes(stage.task_in(tx, "a").id, 1)
     assert [(one.path, one.attempt) for one in changes] == [("new", 1), ("task-a", 1)]
+
+
+def test_an_integration_that_failed_after_it_had_succeeded_is_found_out(
+    staging: Staging,
+) -> None:
+    class Late(SimWorkspaces):
+        """Swaps, and then says that it failed; cannot tell for a while what has happened."""
+
+        failed_s = -1.0
+
+        async def publish(self, expected: str, new: str) -> bool:
+            await super().publish(expected, new)
+            self.failed_s = asyncio.get_running_loop().time()
+            raise GIT_FAILED
+
+        async def tip(self) -> str | None:
+            if (
+                0 <= asyncio.get_running_loop().time() - self.failed_s < 60
+                and self.failed_s > 0
+            ):
+                raise GIT_FAILED
+            return await super().tip()
+
+    stage = staging(item("a"))
+    stage.workspaces = Late
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert stage.integrated() == ["Do a"]
+    assert stage.task("a").attempt == 1
