@@ -156,7 +156,22 @@ def in_use(task: Task, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
     """
     if task.status is TaskStatus.BLOCKED:
         return tuple(attempts)
-    needed = {one.resumes for one in attempts if one.ended_at is None}
+    live = [one for one in attempts if one.ended_at is None]
+    resumed = {one.resumes for one in live}
     if task.status in {TaskStatus.PENDING, TaskStatus.READY}:
-        needed.add(task.resumes)
-    return tuple(one for one in attempts if one.ended_at is None or one.number in needed)
+        resumed.add(task.resumes)
+    live += [one for one in attempts if one.number in resumed]
+    needed = {place.number for one in live for place in (one, works_in(one, attempts))}
+    return tuple(one for one in attempts if one.number in needed)
+
+
+def works_in(attempt: Attempt, attempts: Sequence[Attempt]) -> Attempt:
+    """Return the attempt in whose workspace an attempt's work is, of the task's attempts.
+
+    One that enters after the agent's step goes on in the workspace of the attempt that it
+    resumes, and on its branch, until its own agent takes a turn.
+    """
+    by_number = {one.number: one for one in attempts}
+    while attempt.resumes is not None and by_number[attempt.resumes].branch == attempt.branch:
+        attempt = by_number[attempt.resumes]
+    return attempt

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from banksman.core.names import commit_message
 from banksman.core.records import Attempt, FileChange, Step
-from banksman.orchestration.attempts import Desk
+from banksman.orchestration.attempts import Desk, works_in
 from banksman.orchestration.judge import Case, Judge
 from banksman.orchestration.protocol import Point
 from banksman.orchestration.quality_controller import QualityController
@@ -37,11 +37,9 @@ class CaptureStep:
         return after
 
     async def _place(self, attempt: Attempt) -> Attempt:
-        """Return the attempt whose workspace is captured: a person edits the earlier one's."""
-        earlier = attempt.resumes
-        if attempt.turns or earlier is None:
-            return attempt
-        return await self._desk.ledger.commit(lambda tx: tx.attempt(attempt.task_id, earlier))
+        """Return the attempt whose workspace is captured: a person edits an earlier one's."""
+        attempts = await self._desk.ledger.commit(lambda tx: tx.attempts(attempt.task_id))
+        return works_in(attempt, attempts)
 
 
 class CheckStep:

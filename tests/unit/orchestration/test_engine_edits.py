@@ -1,0 +1,85 @@
+"""What a person changed in a workspace is found again, whoever looks for it and when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from banksman.core.breakpoints import Resolution
+from banksman.core.records import CheckResult
+from banksman.core.task import ProjectId, TaskStatus
+from banksman.orchestration.engine import Engine, RunEnd
+from banksman.ports import Subject
+from banksman.testing.sim_agent import Fate
+from banksman.testing.sim_check import SimCheck
+from tests.unit.orchestration.plots import item
+from tests.unit.orchestration.stage import Staging
+
+S = TaskStatus
+
+
+class Slow(SimCheck):
+    """Takes long enough to be stopped."""
+
+    async def run(self, project_id: ProjectId, subject: Subject) -> CheckResult:
+        await asyncio.sleep(100)
+        return await super().run(project_id, subject)
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_person_who_edits_again_and_again_does_so_in_the_same_workspace(
+    staging: Staging, *, restarts: bool
+) -> None:
+    stage = staging(item("a"), fates={"a": [Fate(kind="question")]})
+    stage.checks = Slow
+
+    async def during(engine: Engine) -> None:
+        await stage.until(stage.stands("a", S.BLOCKED))
+        for text in ("not yet", "nor yet"):
+            stage.world.worktrees[1, 1].files["task-a"] = text
+            await stage.resolve(stage.event(), Resolution.EDIT)
+            await stage.until(lambda: bool(stage.world.checkouts))
+            await stage.wish("block", task="a", reason="wait, once more")
+            await stage.until(stage.stands("a", S.BLOCKED))
+        stage.world.worktrees[1, 1].files["task-a"] = "at last"
+        if restarts:
+            engine.stop()
+        else:
+            await stage.resolve(stage.event(), Resolution.EDIT)
+
+    async def scene() -> None:
+        end = await stage.run_during(during)
+        if restarts:
+            assert end is RunEnd.INTERRUPTED
+            stage.submit("resolve", breakpoint=stage.event().id, resolution="edit")
+            await stage.next_engine().serve_once()
+            assert await stage.next_engine().run() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.statuses() == {"a": "completed"}
+    assert stage.files()["task-a"] == "at last"
+    assert stage.plot.begun == [("a", 1, 1)]
+    assert stage.task("a").attempt == 4
+    assert stage.world.worktrees == {}
+
+
+def test_accepted_work_that_is_stopped_can_be_edited_where_it_is(staging: Staging) -> None:
+    stage = staging(
+        item("a", turns_max=1, retries_max=0), fates={"a": [Fate(kind="wrong")]}, pace=2
+    )
+
+    async def during(_: Engine) -> None:
+        await stage.until(stage.stands("a", S.BLOCKED))
+        await stage.resolve(stage.event(), Resolution.ACCEPT)
+        await stage.until(stage.stands("a", S.RUNNING))
+        await stage.wish("block", task="a")
+        await stage.until(stage.stands("a", S.BLOCKED))
+        stage.world.worktrees[1, 1].files["task-a"] = "right by hand"
+        await stage.resolve(stage.event(), Resolution.EDIT)
+
+    async def scene() -> None:
+        assert await stage.run_during(during) is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.files()["task-a"] == "right by hand"
