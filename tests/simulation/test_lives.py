@@ -15,7 +15,8 @@ from banksman.orchestration.protocol import PROTOCOL, Point
 from banksman.state.recovery import differences, entries, rebuild
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.promises import broken_promises
-from banksman.testing.simulation import History, Scenario, Simulation, scenario_of, simulate
+from banksman.testing.scenarios import Scenario, scenario_of
+from banksman.testing.simulation import History, Simulation, simulate
 from banksman.testing.world import Faults
 
 SEEDS = 100
@@ -81,7 +82,7 @@ def test_without_faults_every_task_is_completed_at_the_first_attempt(tmp_path: P
         )
         for number in range(5)
     )
-    quiet = Scenario(items=items, faults=Faults(), people=False)
+    quiet = Scenario(items=items, faults=Faults(), whims=None)
     history = Simulation(quiet, 1, tmp_path / "state.db").run()
     assert broken_promises(history) == ()
     assert {(task.status, task.attempt) for task in history.tasks} == {

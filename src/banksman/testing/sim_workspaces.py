@@ -27,19 +27,19 @@ class SimWorkspaces:
 
     async def ensure_target(self) -> str:
         """Return the target's tip, making the branch at the base if it is missing."""
-        await self._hand.take()
+        await self._git()
         if self._world.target is None:
             self._world.target = self._world.refs["base"]
         return self._world.target
 
     async def tip(self) -> str | None:
         """Return the target's tip."""
-        await self._hand.take()
+        await self._git()
         return self._world.target
 
     async def contains(self, commit: str, ancestor: str) -> bool:
         """Return whether `ancestor` is in the commit's history."""
-        await self._hand.take()
+        await self._git()
         return ancestor in self._world.history(commit)
 
     async def prepare(self, attempt: Attempt) -> Workspace:
@@ -74,7 +74,7 @@ class SimWorkspaces:
 
     async def save(self, attempt: Attempt, reason: str) -> str | None:
         """Commit the worktree's content under the saved ref."""
-        await self._hand.take()
+        await self._git()
         worktree = self._world.worktrees.get(_key(attempt))
         if worktree is None:
             return None
@@ -84,7 +84,7 @@ class SimWorkspaces:
 
     async def remove(self, attempt: Attempt) -> None:
         """Remove the worktree."""
-        await self._hand.take()
+        await self._git()
         self._world.worktrees.pop(_key(attempt), None)
 
     @asynccontextmanager
@@ -115,17 +115,17 @@ class SimWorkspaces:
         return Combined(commit=name, tree=tree_name(merged))
 
     async def publish(self, expected: str, new: str) -> bool:
-        """Compare and swap the target."""
-        await self._hand.take()
+        """Compare and swap the target; it may be said to have failed afterwards."""
+        await self._git()
         if self._world.target != expected:
             return False
         self._world.target = new
-        await self._hand.take()
+        await self._git()
         return True
 
     async def changes(self, old: str, new: str) -> tuple[FileChange, ...]:
         """Return what differs between two commits."""
-        await self._hand.take()
+        await self._git()
         return self._changes(old, self._world.commits[new].tree)
 
     async def leftovers(self, live: Iterable[Attempt]) -> tuple[Path, ...]:

@@ -3,60 +3,43 @@
 `simulate(seed)` makes a plan and a set of faults from the seed, and runs the real engine over
 the simulated world until the plan is done, beginning again after each crash, as the user would.
 Now and then a second engine takes the project over while the first still believes that it owns
-it. People answer breakpoints and change their minds. In the end the promises are looked at
-(`broken_promises`). The same seed gives the same history, to the last journal line.
+it, or somebody interrupts it. People answer breakpoints and change their minds. In the end the
+promises are looked at (`broken_promises`). The same seed gives the same history, to the last
+journal line.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
-from banksman.core.breakpoints import sensible
-from banksman.core.plan import PlanItem
-from banksman.core.records import BreakpointEvent, Command, JournalEntry
-from banksman.core.task import ProjectId, Task, TaskSpec, TaskStatus
+from banksman.core.records import Attempt, Command, JournalEntry, Turn
+from banksman.core.task import ProjectId, Task
 from banksman.exceptions import OwnershipException, StaleWriterException, StoreException
 from banksman.orchestration.assembly import Assembly, Manner, Ports
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.orchestration.protocol import Point
+from banksman.ports import Transaction
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
-from banksman.testing.sim_agent import Plot, SimAgent, by_chance
+from banksman.testing.scenarios import Scenario, Whims, scenario_of
+from banksman.testing.sim_agent import SimAgent
 from banksman.testing.sim_check import SimCheck
+from banksman.testing.sim_people import People
 from banksman.testing.sim_workspaces import SimWorkspaces
 from banksman.testing.virtual_time import LoopClock, VirtualTimeLoop
-from banksman.testing.world import Faults, Hand, SimulatedCrash, World
+from banksman.testing.world import Hand, SimulatedCrash, World
 
 LIVES_MAX = 400
 DAY_S = 86_400.0
+NO_WHIMS = Whims(interrupts=0.0, serves=0.0)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """What a seed means.
-
-    Attributes:
-        items: The plan.
-        faults: What goes wrong, and how often.
-        parallel: Attempts at once.
-        rivals: Whether a second engine may take over while the first lives.
-        crash_at: A point at which the first engine to reach it dies.
-        people: Whether anyone answers breakpoints and changes their mind.
-        plot: What becomes of each turn of an agent.
-    """
-
-    items: tuple[PlanItem, ...]
-    faults: Faults
-    parallel: int = 2
-    rivals: bool = False
-    crash_at: Point | None = None
-    people: bool = True
-    plot: Plot = by_chance
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -68,44 +51,11 @@ class History:
     tasks: tuple[Task, ...]
     journal: tuple[JournalEntry, ...]
     lives: int
-    epochs: list[int] = field(default_factory=list[int])
-
-
-def scenario_of(seed: int) -> Scenario:
-    """Return the scenario of a seed."""
-    random = Random(seed)
-    count = random.randint(3, 10)
-    return Scenario(
-        items=tuple(_item(number, random) for number in range(count)),
-        faults=Faults(
-            crash=random.choice((0.0, 0.002, 0.01)),
-            commit=random.choice((0.0, 0.02)),
-            lost=random.choice((0.0, 0.1)),
-            error=random.choice((0.0, 0.1)),
-            wrong=random.choice((0.0, 0.3)),
-            stall=random.choice((0.0, 0.1)),
-            question=random.choice((0.0, 0.1)),
-            rate_limit=random.choice((0.0, 0.1)),
-            git=random.choice((0.0, 0.01)),
-        ),
-        parallel=random.randint(1, 4),
-        rivals=random.random() < 0.3,
-    )
-
-
-def _item(number: int, random: Random) -> PlanItem:
-    earlier = [f"t{one}" for one in range(number)]
-    return PlanItem(
-        spec=TaskSpec(
-            key=f"t{number}",
-            title=f"Task {number}",
-            priority=random.randint(1, 10),
-            estimate_min=random.choice((1.0, 5.0, 30.0)),
-            touches=("shared",) if random.random() < 0.3 else (),
-            turns_max=random.randint(1, 3),
-        ),
-        needs=tuple(random.sample(earlier, k=min(len(earlier), random.randint(0, 2)))),
-    )
+    parallel: int = 1
+    open_attempts: tuple[Attempt, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    commands: tuple[Command, ...] = ()
+    integrated: str | None = None
 
 
 class Simulation:
@@ -116,12 +66,13 @@ class Simulation:
         self._loop = VirtualTimeLoop()
         self._clock = LoopClock(self._loop)
         self._random = Random(f"{seed}/world")
-        self._people = Random(f"{seed}/people")
         self.world = World(self._random, scenario.faults)
         self.store = SqliteStore.open(path, synchronous="OFF")
         self._crash_at = scenario.crash_at
         self.project_id = self._begin()
         self.lives = 0
+        self._whims = scenario.whims or NO_WHIMS
+        self._people = None if scenario.whims is None else self._persons(seed)
 
     def run(self) -> History:
         """Live until the plan is done."""
@@ -136,22 +87,35 @@ class Simulation:
         state = StateManager(self.store, self._clock)
         return state.create_project("simulated", base="main", target="banksman/target").id
 
+    def _persons(self, seed: int) -> People:
+        return People(
+            self.store,
+            self.project_id,
+            world=self.world,
+            clock=self._clock,
+            random=Random(f"{seed}/people"),
+            whims=self._whims,
+        )
+
     async def _lives(self) -> RunEnd | None:
-        people = self._loop.create_task(self._answer_for_ever())
+        people = self._loop.create_task(self._people.live()) if self._people else None
         try:
             while self.lives < LIVES_MAX and self._loop.time() < 30 * DAY_S:
                 end = await self._life()
-                if end is not None:
+                if end not in {None, RunEnd.INTERRUPTED}:
                     return end
                 await asyncio.sleep(self._random.random() * 60)
+                if self._happens(self._whims.serves):
+                    await self._one_engine(Engine.serve_once)
             return None
         finally:
-            people.cancel()
+            if people is not None:
+                people.cancel()
 
     async def _life(self) -> RunEnd | None:
         """One engine from its start to its end; None if it died."""
         self.lives += 1
-        first = self._loop.create_task(self._one_engine())
+        first = self._loop.create_task(self._one_engine(self._run))
         if not self._scenario.rivals or self._random.random() < 0.5:
             return await first
         await asyncio.wait({first}, timeout=self._random.random() * 300)
@@ -159,14 +123,23 @@ class Simulation:
             return await first
         # The first engine is cut off without knowing it: its lock is gone, a rival takes over.
         self.world.owner = None
-        second = self._loop.create_task(self._one_engine())
+        second = self._loop.create_task(self._one_engine(self._run))
         ends = [await first, await second]
         return ends[1]
 
-    async def _one_engine(self) -> RunEnd | None:
+    async def _run(self, engine: Engine) -> RunEnd:
+        """Run an engine; now and then somebody interrupts it, and then once more."""
+        if self._happens(self._whims.interrupts):
+            after_s = self._random.random() * 600
+            self._loop.call_later(after_s, engine.drain)
+            if self._random.random() < 0.7:
+                self._loop.call_later(after_s + self._random.random() * 60, engine.stop)
+        return await engine.run()
+
+    async def _one_engine(self, work: Callable[[Engine], Awaitable[T]]) -> T | None:
         hand = Hand(self.world)
         try:
-            return await self._engine(hand).run()
+            done = await work(self._engine(hand))
         except (OwnershipException, StoreException, StaleWriterException):
             return None
         except BaseExceptionGroup as group:
@@ -174,8 +147,18 @@ class Simulation:
             return None
         except SimulatedCrash:
             return None
+        else:
+            self.world.astray.extend(
+                f"an engine left its checkout {path}"
+                for path, one in self.world.checkouts.items()
+                if one.hand is hand
+            )
+            return done
         finally:
             hand.alive = False
+
+    def _happens(self, share: float) -> bool:
+        return share > 0 and self._random.random() < share
 
     def _engine(self, hand: Hand) -> Engine:
         SimOwnership(hand).acquire()
@@ -206,55 +189,6 @@ class Simulation:
             hand.alive = False
         hand.touch()
 
-    async def _answer_for_ever(self) -> None:
-        """People: answer breakpoints, try failed tasks again, now and then pause or cancel."""
-        number = 0
-        while True:
-            await asyncio.sleep(60 + self._people.random() * 600)
-            if not self._scenario.people:
-                continue
-            for name, arguments in self._wishes():
-                number += 1
-                self._submit(f"wish-{number}", name, arguments)
-
-    def _wishes(self) -> Iterator[tuple[str, dict[str, object]]]:
-        with self.store.transaction() as tx:
-            events = tx.open_breakpoints(self.project_id)
-            tasks = tx.tasks(self.project_id)
-            paused = tx.project(self.project_id).paused
-        if events:
-            yield "resolve", self._answer(self._people.choice(events))
-        if paused:
-            yield "resume", {}
-        elif self._people.random() < 0.05:
-            yield "pause", {}
-        running = [task for task in tasks if task.status is TaskStatus.RUNNING]
-        if running and self._people.random() < 0.05:
-            name = self._people.choice(("cancel", "block"))
-            yield name, {"task": self._people.choice(running).spec.key, "reason": "a whim"}
-
-    def _answer(self, event: BreakpointEvent) -> dict[str, object]:
-        answers = sensible(event.type)
-        return {
-            "breakpoint": event.id,
-            "resolution": self._people.choice(answers).value,
-            "guidance": "try again",
-            "reason": "why not",
-        }
-
-    def _submit(self, key: str, name: str, arguments: dict[str, object]) -> None:
-        with self.store.transaction() as tx:
-            tx.insert_command(
-                Command(
-                    project_id=self.project_id,
-                    key=key,
-                    name=name,
-                    by="people",
-                    at=self._clock.now(),
-                    arguments=arguments,
-                )
-            )
-
     def _history(self, end: RunEnd | None) -> History:
         with self.store.transaction() as tx:
             return History(
@@ -263,7 +197,21 @@ class Simulation:
                 tasks=tx.tasks(self.project_id),
                 journal=tx.journal(self.project_id, limit=1_000_000),
                 lives=self.lives,
+                parallel=self._scenario.parallel,
+                open_attempts=tx.open_attempts(self.project_id),
+                turns=tuple(
+                    turn
+                    for task in tx.tasks(self.project_id)
+                    for attempt in tx.attempts(task.id)
+                    for turn in tx.turns(task.id, attempt.number)
+                ),
+                commands=self._commands(tx),
+                integrated=tx.project(self.project_id).integrated,
             )
+
+    def _commands(self, tx: Transaction) -> tuple[Command, ...]:
+        count = 0 if self._people is None else self._people.wishes
+        return tuple(tx.command(number) for number in range(1, count + 1))
 
 
 @dataclass(frozen=True)

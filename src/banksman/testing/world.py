@@ -112,6 +112,9 @@ class World:
         doubled: Tasks that had two agents at once; must stay empty.
         most_at_once: The most agents that ever ran at once.
         crashes: How often an engine died.
+        by_hand: What people wrote into workspaces; each once.
+        rewritten: Whether a person has thrown commits of the target away.
+        astray: What somebody looked for, and did not find; must stay empty.
     """
 
     random: Random
@@ -129,6 +132,9 @@ class World:
     doubled: list[int] = field(default_factory=list)
     most_at_once: int = 0
     crashes: int = 0
+    by_hand: list[str] = field(default_factory=list)
+    rewritten: bool = False
+    astray: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.refs["base"] = self.commit((), {"README": "sample"}, "base")
