@@ -24,6 +24,9 @@ class CaptureStep:
         self._desk.reach(Point.CAPTURE_INTENDED)
         task = await self._desk.task(attempt)
         place = await self._place(attempt)
+        if not attempt.turns:
+            # A person edits it; if it was stopped before it was made, there is nothing yet.
+            await self._desk.workspaces.prepare(place)
         message = commit_message(task, attempt.number)
         capture = await self._desk.workspaces.capture(place, message)
         self._desk.reach(Point.CAPTURE_ACTED)

@@ -89,7 +89,7 @@ def wild_scenario_of(seed: int) -> Scenario:
     random = Random(f"wild {seed}")
     # Both at once leave no life long enough to get anywhere.
     crash, commit = random.choice(
-        ((0.0, 0.0), (0.005, 0.02), (0.02, 0.0), (0.03, 0.0), (0.0, 0.1), (0.002, 0.05))
+        ((0.0, 0.0), (0.005, 0.02), (0.015, 0.0), (0.02, 0.0), (0.0, 0.1), (0.002, 0.05))
     )
     return Scenario(
         items=tuple(_item(number, random) for number in range(random.randint(2, 12))),

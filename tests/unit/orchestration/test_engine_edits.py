@@ -7,12 +7,13 @@ import asyncio
 import pytest
 
 from banksman.core.breakpoints import Resolution
-from banksman.core.records import CheckResult
+from banksman.core.records import Attempt, CheckResult
 from banksman.core.task import ProjectId, TaskStatus
 from banksman.orchestration.engine import Engine, RunEnd
-from banksman.ports import Subject
+from banksman.ports import Subject, Workspace
 from banksman.testing.sim_agent import Fate
 from banksman.testing.sim_check import SimCheck
+from banksman.testing.sim_workspaces import SimWorkspaces
 from tests.unit.orchestration.plots import item
 from tests.unit.orchestration.stage import Staging
 
@@ -83,3 +84,33 @@ def test_accepted_work_that_is_stopped_can_be_edited_where_it_is(staging: Stagin
 
     stage.play(scene)
     assert stage.files()["task-a"] == "right by hand"
+
+
+def test_a_workspace_that_was_never_made_is_made_for_whoever_answers_edit(
+    staging: Staging,
+) -> None:
+    class NeverReady(SimWorkspaces):
+        """Takes for ever to make the first attempt's workspace."""
+
+        async def prepare(self, attempt: Attempt) -> Workspace:
+            if attempt.number == 1 and attempt.ended_at is None:
+                await asyncio.Event().wait()
+            return await super().prepare(attempt)
+
+    stage = staging(item("a"))
+    stage.workspaces = NeverReady
+
+    async def during(_: Engine) -> None:
+        await stage.until(lambda: "workspace.intended" in stage.kinds("a"))
+        await stage.wish("block", task="a")
+        await stage.until(stage.stands("a", S.BLOCKED))
+        await stage.resolve(stage.event(), Resolution.EDIT)
+
+    async def scene() -> None:
+        assert await stage.run_during(during) is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.plot.begun == [("a", 2, 1)], (
+        "nothing was changed, so the agent's turn has come"
+    )
+    assert [one.error for one in stage.attempts("a")] == [None, None]
