@@ -52,7 +52,8 @@ def _integrated_once(history: History) -> Iterator[str]:
     wanted = Counter(int(task.id) for task in completed)
     # What a person threw away is gone; what is there, is there once, and rightly.
     if found - wanted or (wanted - found and not history.world.rewritten):
-        yield f"the target has commits of tasks {dict(found)}, completed are {dict(wanted)}"
+        there, due = (dict(sorted(one.items())) for one in (found, wanted))
+        yield f"the target has commits of tasks {there}, completed are {due}"
 
 
 def _tasks_of(message: str) -> list[int]:
