@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from random import Random
 
 from banksman.core.breakpoints import Resolution, sensible
-from banksman.core.records import BreakpointEvent, Command
+from banksman.core.records import BreakpointEvent, Command, Ending
 from banksman.core.task import ProjectId, Task, TaskStatus
 from banksman.orchestration.attempts import works_in
 from banksman.ports import Store, Transaction
@@ -115,17 +115,17 @@ class People:
         """Change the work where it is, as whoever answers `edit` has done."""
         task = tx.task(event.task_id)
         attempts = tx.attempts(task.id)
-        if task.status is not TaskStatus.BLOCKED or not attempts or not attempts[-1].base:
+        if task.status is not TaskStatus.BLOCKED or not attempts:
             return
-        place = works_in(attempts[-1], attempts)
-        if event.attempt != attempts[-1].number or not place.turns:
+        last, place = attempts[-1], works_in(attempts[-1], attempts)
+        if event.attempt != last.number or last.ending is not Ending.BLOCKED or not place.turns:
             return  # It was stopped before there was anything to edit.
         worktree = self._world.worktrees.get((task.id, place.number))
         if worktree is None:
             self._world.astray.append(f"the workspace of {task.spec.key} is gone")
             return
         text = f"right by hand {event.id}"
-        worktree.files[f"task-{task.spec.key}"] = text
+        worktree.files |= {f"task-{task.spec.key}": text, f"edit-{event.id}": text}
         self._world.by_hand.append(text)
 
     def _push(self) -> None:
