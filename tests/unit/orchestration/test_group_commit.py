@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -232,7 +233,11 @@ def test_an_answer_of_a_round_that_failed_is_never_acted_on(tmp_path: Path) -> N
 def test_a_store_that_refuses_for_ever_is_told_to_all_who_wait_and_to_the_engine(
     tmp_path: Path,
 ) -> None:
+    missed: list[object] = []
+
     async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, what: missed.append(what))
         ring = Round(tmp_path)
         ring.store.refuses_all = True
         async with asyncio.TaskGroup() as group:
@@ -249,6 +254,8 @@ def test_a_store_that_refuses_for_ever_is_told_to_all_who_wait_and_to_the_engine
         assert ring.keys() == []
 
     asyncio.run(main())
+    gc.collect()
+    assert missed == [], "no error is left lying about"
 
 
 def test_a_store_that_refuses_one_piece_alone_stops_the_engine_too(tmp_path: Path) -> None:
