@@ -109,7 +109,12 @@ def test_accepting_a_rewritten_target_trusts_it_from_now_on(counter: Counter) ->
 def test_a_gate_is_passed(counter: Counter) -> None:
     task = counter.add("t", gate=Gate.MANUAL)
     assert counter.status(task) == [S.BLOCKED]
+    with counter.state.transaction() as tx:
+        project = replace(tx.project(counter.project.id), integrated="c0ffee")
+        counter.state.record(tx, "target.moved", project)
     assert counter.granted("resolve", breakpoint=1, resolution="accept")["status"] == "ready"
+    with counter.state.transaction() as tx:
+        assert tx.project(counter.project.id).integrated == "c0ffee", "nobody doubted it"
 
 
 @pytest.mark.parametrize(

@@ -343,7 +343,7 @@ def test_an_agent_whose_work_cannot_be_followed_up_is_ended_before_another_begin
         async def attach(self, brief: Brief) -> Outcome:
             raise RuntimeError("no such file")
 
-    stage = staging(item("a"))
+    stage = staging(item("a"), fates={"a": [Fate(after_s=600), Fate()]})
 
     async def scene() -> None:
         await die_when(stage, "a")

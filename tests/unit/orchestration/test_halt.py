@@ -272,6 +272,26 @@ def test_an_attempt_that_cannot_be_stopped_now_is_stopped_later_and_costs_nobody
     assert stage.integrated() == ["Do b"]
 
 
+def test_an_attempt_whose_agent_is_configured_no_more_is_cancelled_all_the_same(
+    staging: Staging,
+) -> None:
+    stage = staging(item("a"), fates={"a": [HALF]})
+
+    async def scene() -> None:
+        hand = stage.hand()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stage.dies(stage.engine(hand=hand), hand))
+            await stage.until(stage.works("a"))
+            hand.alive = False
+        stage.submit("cancel", task="a")
+        stage.world.owner = None
+        await stage.engine(agents=False).serve_once()
+
+    stage.play(scene)
+    assert stage.statuses() == {"a": "cancelled"}
+    assert stage.turns("a")[0].outcome == "stopped"
+
+
 def test_work_that_cannot_be_saved_does_not_keep_the_attempt_from_ending(
     staging: Staging,
 ) -> None:
