@@ -84,16 +84,14 @@ class Worker:
         """Take the attempt from its stored step to its end, and tidy up after it."""
         attempt = employment.attempt
         try:
-            if attempt.stop is None:
-                async with asyncio.TaskGroup() as group:
-                    pursuit = group.create_task(self._pursue(attempt, employment.seat))
-                    employment.pursued_by(pursuit)
+            async with asyncio.TaskGroup() as group:
+                pursuit = group.create_task(self._pursue(attempt, employment.seat))
+                employment.pursued_by(pursuit)
             attempt = await self._stopped(await self._stored(attempt))
         finally:
             employment.seat.leave()
-        if attempt.ended_at is not None:
-            await self._halt.forget(attempt)
-            await self.clean_task(attempt.task_id)
+        await self._halt.forget(attempt)
+        await self.clean_task(attempt.task_id)
 
     async def _pursue(self, attempt: Attempt, seat: Seat) -> None:
         """Do step after step until the attempt has ended, or is to be stopped."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from banksman.core.breakpoints import Resolution
 from banksman.core.records import Ending, Step, StopWhy
-from banksman.core.task import TaskStatus
+from banksman.core.task import Gate, TaskStatus
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.testing.sim_agent import Fate
 from tests.unit.orchestration.plots import HALF, item
@@ -148,6 +150,36 @@ def test_a_stop_does_not_undo_what_a_person_accepted(staging: Staging) -> None:
 
     stage.play(scene)
     assert stage.plot.begun == [("a", 1, 1)]
+
+
+def test_a_stop_claims_nothing_for_the_seats_that_it_frees(staging: Staging) -> None:
+    stage = staging(item("a"), item("b"), fates={"a": [HALF]})
+
+    async def during(engine: Engine) -> None:
+        await stage.until(stage.works("a"))
+        engine.stop()
+
+    async def scene() -> None:
+        assert await stage.run_during(during) is RunEnd.INTERRUPTED
+
+    stage.play(scene)
+    assert stage.statuses() == {"a": "retrying", "b": "ready"}
+
+
+@pytest.mark.parametrize("how", ["drain", "stop"])
+def test_an_interruption_is_heard_at_once(staging: Staging, how: str) -> None:
+    stage = staging(item("a", gate=Gate.MANUAL))
+    stage.rules = RunRules(poll_s=1_000.0)
+
+    async def during(engine: Engine) -> None:
+        await asyncio.sleep(5)
+        getattr(engine, how)()
+
+    async def scene() -> None:
+        assert await stage.run_during(during) is RunEnd.INTERRUPTED
+
+    stage.play(scene)
+    assert stage.loop.time() < 10
 
 
 def test_a_stop_wins_over_a_breakpoint_that_is_waited_for(staging: Staging) -> None:

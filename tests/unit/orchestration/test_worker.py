@@ -62,7 +62,11 @@ class Breaking(SimWorkspaces):
     ],
 )
 def test_what_breaks_one_attempt_costs_the_others_nothing(
-    staging: Staging, act: str, error: Exception, told: str
+    staging: Staging,
+    caplog: pytest.LogCaptureFixture,
+    act: str,
+    error: Exception,
+    told: str,
 ) -> None:
     class Broken(Breaking):
         pass
@@ -77,9 +81,14 @@ def test_what_breaks_one_attempt_costs_the_others_nothing(
         (Ending.FAILED, ErrorClass.UNKNOWN, told)
     ] * 2, "it is tried once more"
     assert stage.claimed_s("a")[1] >= 60
+    defects = [one for one in caplog.records if one.message == "attempt.defect"]
+    assert len(defects) == (2 if isinstance(error, RuntimeError) else 0)
+    assert all(one.exc_info and one.exc_info[1] is error for one in defects)
 
 
-def test_a_workspace_that_cannot_be_removed_costs_only_space(staging: Staging) -> None:
+def test_a_workspace_that_cannot_be_removed_costs_only_space(
+    staging: Staging, caplog: pytest.LogCaptureFixture
+) -> None:
     class Stuck(Breaking):
         act = "remove"
 
@@ -87,6 +96,7 @@ def test_a_workspace_that_cannot_be_removed_costs_only_space(staging: Staging) -
     stage.workspaces = Stuck
     assert stage.run_plan() is RunEnd.COMPLETED
     assert list(stage.world.worktrees) == [(1, 1)]
+    assert [one.message for one in caplog.records] == ["workspace.not_removed"]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +223,7 @@ def test_the_agents_files_are_recorded_with_their_attempt(staging: Staging) -> N
 
 
 def test_an_integration_that_failed_after_it_had_succeeded_is_found_out(
-    staging: Staging,
+    staging: Staging, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Late(SimWorkspaces):
         """Swaps, and then says that it failed; cannot tell for a while what has happened."""
@@ -238,3 +248,4 @@ def test_an_integration_that_failed_after_it_had_succeeded_is_found_out(
     assert stage.run_plan() is RunEnd.COMPLETED
     assert stage.integrated() == ["Do a"]
     assert stage.task("a").attempt == 1
+    assert {one.message for one in caplog.records} == {"attempt.not_ended"}
