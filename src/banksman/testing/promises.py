@@ -90,8 +90,9 @@ def _work_is_there(history: History) -> Iterator[str]:
 def _nothing_is_thrown_away(history: History) -> Iterator[str]:
     """Whatever an agent or a person wrote is in a commit, or in a workspace still."""
     world = history.world
-    kept = {text for commit in world.commits.values() for text in commit.tree.values()}
-    kept.update(text for tree in world.worktrees.values() for text in tree.files.values())
+    texts = {text for commit in world.commits.values() for text in commit.tree.values()}
+    texts.update(text for tree in world.worktrees.values() for text in tree.files.values())
+    kept = "\n".join(texts)
     for spool, process in world.processes.items():
         if process.wrote and process.wrote not in kept:
             yield f"what the agent in {spool} did is nowhere"
@@ -136,7 +137,8 @@ def _dependencies_come_first(history: History) -> Iterator[str]:
         if line.target is TaskStatus.COMPLETED
     }
     for task in history.tasks:
-        if task.spec.on_dependency_failure is DependencyPolicy.RUN:
+        # What a task needs now, it may not have needed when it was claimed.
+        if history.world.replanned or task.spec.on_dependency_failure is DependencyPolicy.RUN:
             continue
         claimed = [
             line.seq

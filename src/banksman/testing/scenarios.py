@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from banksman.core.plan import PlanItem
@@ -26,6 +26,7 @@ class Whims:
         jumps: The clock is set, up to an hour forward or back.
         interrupts: They interrupt the engine, once or twice; counted in lives.
         serves: They send commands while no engine runs; counted in lives.
+        replans: They change the plan before they begin again; counted in lives.
     """
 
     pauses: float = 0.05
@@ -37,6 +38,7 @@ class Whims:
     jumps: float = 0.02
     interrupts: float = 0.1
     serves: float = 0.1
+    replans: float = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +118,30 @@ def wild_scenario_of(seed: int) -> Scenario:
             jumps=random.choice((0.0, 0.1)),
             interrupts=random.choice((0.0, 0.3)),
             serves=random.choice((0.0, 0.5)),
+            replans=random.choice((0.0, 0.3)),
         ),
     )
+
+
+def replanned(items: tuple[PlanItem, ...], random: Random) -> tuple[PlanItem, ...]:
+    """Return a plan as somebody has changed it: words, needs, an item that is gone."""
+    changed = list(items)
+    place = random.randrange(len(changed))
+    known = [one.spec.key for one in items]
+    match random.randrange(3):
+        case 0:
+            spec = replace(changed[place].spec, title="Another title", priority=1)
+            changed[place] = replace(changed[place], spec=spec)
+        case 1:
+            needs = random.sample(known, k=min(len(known), 2))  # This may close a cycle.
+            changed[place] = replace(changed[place], needs=tuple(sorted(needs)))
+        case _:
+            gone = changed.pop(place).spec.key
+            changed = [
+                replace(one, needs=tuple(need for need in one.needs if need != gone))
+                for one in changed
+            ]
+    return tuple(changed)
 
 
 def _item(number: int, random: Random) -> PlanItem:

@@ -124,8 +124,10 @@ class People:
         if worktree is None:
             self._world.astray.append(f"the workspace of {task.spec.key} is gone")
             return
-        text = f"right by hand {event.id}"
-        worktree.files |= {f"task-{task.spec.key}": text, f"edit-{event.id}": text}
+        path = f"task-{task.spec.key}"
+        # What was there is told, too: a person who writes over it has seen it.
+        text = f"right by hand {event.id}, not {worktree.files.get(path, 'empty')}"
+        worktree.files |= {path: text, f"edit-{event.id}": text}
         self._world.by_hand.append(text)
 
     def _push(self) -> None:

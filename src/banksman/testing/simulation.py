@@ -19,7 +19,13 @@ from typing import TypeVar
 
 from banksman.core.records import Attempt, Command, JournalEntry, Turn
 from banksman.core.task import ProjectId, Task
-from banksman.exceptions import OwnershipException, StaleWriterException, StoreException
+from banksman.exceptions import (
+    CommandRefusedException,
+    OwnershipException,
+    StaleWriterException,
+    StoreException,
+    TaskDependencyException,
+)
 from banksman.orchestration.assembly import Assembly, Manner, Ports
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.orchestration.protocol import Point
@@ -27,7 +33,7 @@ from banksman.ports import Transaction
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
-from banksman.testing.scenarios import Scenario, Whims, scenario_of
+from banksman.testing.scenarios import Scenario, Whims, replanned, scenario_of
 from banksman.testing.sim_agent import SimAgent
 from banksman.testing.sim_check import SimCheck
 from banksman.testing.sim_people import People
@@ -37,7 +43,7 @@ from banksman.testing.world import Hand, SimulatedCrash, World
 
 LIVES_MAX = 400
 DAY_S = 86_400.0
-NO_WHIMS = Whims(interrupts=0.0, serves=0.0)
+NO_WHIMS = Whims(interrupts=0.0, serves=0.0, replans=0.0)
 
 T = TypeVar("T")
 
@@ -71,6 +77,7 @@ class Simulation:
         self._crash_at = scenario.crash_at
         self.project_id = self._begin()
         self.lives = 0
+        self._items = scenario.items
         self._whims = scenario.whims or NO_WHIMS
         self._people = None if scenario.whims is None else self._persons(seed)
 
@@ -178,8 +185,21 @@ class Simulation:
             reach=Reacher(self, hand),
         )
         assembly = Assembly(ports, self.project_id, manner)
-        assembly.import_plan(self._scenario.items)
+        self._read_plan(assembly)
         return assembly.engine
+
+    def _read_plan(self, assembly: Assembly) -> None:
+        """Read the plan; now and then somebody has changed it, which may be refused."""
+        if self._items and self._happens(self._whims.replans):
+            changed = replanned(self._items, self._random)
+            try:
+                assembly.import_plan(changed, prune=self._happens(0.5))
+            except (CommandRefusedException, TaskDependencyException):
+                pass  # They put it back.
+            else:
+                self._items = changed
+                self.world.replanned = True
+        assembly.import_plan(self._items)
 
     def reached(self, point: Point, hand: Hand) -> None:
         """Die at the scenario's point, once, or by chance."""

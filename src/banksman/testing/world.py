@@ -114,6 +114,7 @@ class World:
         crashes: How often an engine died.
         by_hand: What people wrote into workspaces; each once.
         rewritten: Whether a person has thrown commits of the target away.
+        replanned: Whether a person has changed the plan.
         astray: What somebody looked for, and did not find; must stay empty.
     """
 
@@ -134,6 +135,7 @@ class World:
     crashes: int = 0
     by_hand: list[str] = field(default_factory=list)
     rewritten: bool = False
+    replanned: bool = False
     astray: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
