@@ -140,7 +140,7 @@ def _accepted(tx: Transaction, task: Task, attempt: Attempt) -> set[BreakpointTy
     Only an attempt that entered at integration has the very work that was looked at, and only
     until its agent takes another turn.
     """
-    same = {attempt.resumes for attempt in _same_work(tx, attempt)}
+    same = {attempt.resumes for attempt in same_work(tx, attempt)}
     return {
         event.type
         for event in (tx.breakpoints(task.project_id) if same else ())
@@ -150,7 +150,7 @@ def _accepted(tx: Transaction, task: Task, attempt: Attempt) -> set[BreakpointTy
     }
 
 
-def _same_work(tx: Transaction, attempt: Attempt) -> Iterator[Attempt]:
+def same_work(tx: Transaction, attempt: Attempt) -> Iterator[Attempt]:
     """Yield the attempt and those before it, as long as each took over the other's work."""
     while attempt.entry is EntryStep.INTEGRATION and attempt.resumes and not attempt.turns:
         yield attempt

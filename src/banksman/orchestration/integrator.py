@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import replace
 
 from banksman.core.breakpoints import BreakpointType
+from banksman.core.decision import Action
 from banksman.core.names import branch_name, commit_message
 from banksman.core.prompt import conflict_text
 from banksman.core.records import Attempt, Project, Step
@@ -17,6 +18,7 @@ from banksman.core.task import EntryStep, Task
 from banksman.exceptions import TargetBusyException
 from banksman.orchestration.agent_step import REWRITTEN, trusted_tip
 from banksman.orchestration.attempts import Desk, Stop
+from banksman.orchestration.decision_engine import same_work
 from banksman.orchestration.judge import Case, Judge
 from banksman.orchestration.protocol import Point
 from banksman.orchestration.quality_controller import QualityController
@@ -88,14 +90,28 @@ class Integrator:
         self._desk.reach(Point.INTEGRATE_COMBINED)
         if isinstance(combined, Conflict):
             return await self._conflict(task, attempt, tip, combined)
-        # What a person accepted as it is, is not asked again by a check that he overruled;
-        # what the agent has made of it since is.
-        accepted = attempt.entry is EntryStep.INTEGRATION and not attempt.turns
-        if tip != attempt.base and not accepted:
+        if tip != attempt.base and not await self._is_overruled(attempt):
             held = await self._holds_on(task, attempt, tip, combined)
             if held is not None:
                 return held
         return await self._publish(attempt, tip, combined)
+
+    async def _is_overruled(self, attempt: Attempt) -> bool:
+        """Return whether a person accepted this very work against what the checks say.
+
+        Such work is not asked again. What an agent has made of it since is, and so is work that
+        was only held up: the target was rewritten, or somebody was in the way.
+        """
+
+        def look(tx: Transaction) -> bool:
+            asked = {
+                one.attempt
+                for one in tx.decisions(attempt.task_id)
+                if one.action == Action.ESCALATE
+            }
+            return any(one.resumes in asked for one in same_work(tx, attempt))
+
+        return await self._desk.ledger.commit(look)
 
     async def _project(self, attempt: Attempt) -> Project:
         return await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))

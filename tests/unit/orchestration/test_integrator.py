@@ -234,6 +234,24 @@ def test_a_target_that_lost_what_was_integrated_stops_all_claims(staging: Stagin
     assert sorted(stage.plot.begun) == [("a", 1, 1), ("b", 1, 1), ("c", 2, 1), ("d", 1, 1)]
 
 
+def test_work_that_is_put_onto_a_rewritten_target_is_checked_there(staging: Staging) -> None:
+    stage = staging(
+        item("a"),
+        item("b", "a"),
+        fates={"b": [Fate(files={"b": "breaks by hand"}), Fate(files={"b": "fits"})]},
+    )
+    lose = rewritten(stage)
+
+    async def during() -> None:
+        await lose()
+        stage.push({"by hand": "fine"})
+        await stage.resolve(stage.event(), Resolution.ACCEPT)
+
+    play(stage, during)
+    assert stage.files()["b"] == "fits", "it was never checked beside what is there now"
+    assert stage.plot.begun == [("a", 1, 1), ("b", 1, 1), ("b", 2, 1)]
+
+
 def test_a_run_that_does_not_wait_ends_when_the_target_is_in_doubt(staging: Staging) -> None:
     stage = staging(*AFTER_A, rules=RunRules(parallel=1, wait=False))
     play(stage, rewritten(stage), end=RunEnd.WAITING)
