@@ -236,8 +236,6 @@ class Engine:
         """Return why the run is over, or None while something can still move the plan."""
         if self._employed or self._cleanings:
             return None
-        if self._stopping:
-            return RunEnd.INTERRUPTED
         board = self._parts.flow.board(self._parts.project_id, tx)
         if board.is_complete:
             return RunEnd.COMPLETED
