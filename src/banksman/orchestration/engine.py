@@ -298,7 +298,7 @@ class Engine:
         employment = self._employed.get(_name(attempt))
         if employment is not None:
             employment.interrupt()
-        elif attempt.ended_at is None:
+        else:
             # Nobody works on it here: its engine died. Its processes must end all the same.
             self._employ(attempt, group)
 

@@ -151,6 +151,33 @@ def test_a_run_that_does_not_wait_ends_at_a_gate_and_the_next_goes_on(staging: S
     stage.play(scene)
 
 
+def test_a_run_that_waits_for_nobody_waits_for_its_timers(staging: Staging) -> None:
+    stage = staging(
+        item("a"), fates={"a": [Fate(kind="error", after_s=1), Fate()]}, rules=NO_WAIT
+    )
+    assert stage.run_plan() is RunEnd.COMPLETED
+
+
+def test_a_round_follows_at_once_when_an_attempt_has_ended(staging: Staging) -> None:
+    stage = staging(item("a"), item("b", "a"), item("c"))
+    stage.rules = RunRules(parallel=1, poll_s=400.0)
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert stage.loop.time() < 200
+
+
+def test_a_round_follows_at_once_when_something_was_tidied_up(staging: Staging) -> None:
+    stage = staging(item("a", gate=Gate.MANUAL))
+    stage.rules = RunRules(parallel=1, poll_s=400.0)
+
+    async def scene() -> None:
+        engine = stage.engine()
+        stage.submit("cancel", task="a")
+        assert await engine.run() is RunEnd.FAILED
+
+    stage.play(scene)
+    assert stage.loop.time() < 200
+
+
 def test_a_run_whose_rest_has_failed_is_over(staging: Staging) -> None:
     stage = staging(
         item("a", retries_max=0),
