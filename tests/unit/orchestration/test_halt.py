@@ -292,8 +292,32 @@ def test_an_attempt_whose_agent_is_configured_no_more_is_cancelled_all_the_same(
     assert stage.turns("a")[0].outcome == "stopped"
 
 
-def test_work_that_cannot_be_saved_does_not_keep_the_attempt_from_ending(
+def test_an_attempt_that_never_meant_to_integrate_is_stopped_without_asking_git(
     staging: Staging,
+) -> None:
+    class GoneForEver(SimWorkspaces):
+        """Cannot tell any more where the target is, once the agent works."""
+
+        async def tip(self) -> str | None:
+            raise WorkspaceException(message="git is gone")
+
+    stage = staging(item("a"), fates={"a": [HALF]})
+    stage.workspaces = GoneForEver
+
+    async def during(_: Engine) -> None:
+        await stage.until(stage.works("a"))
+        await stage.wish("cancel", task="a")
+        await stage.until(stage.stands("a", S.CANCELLED))
+
+    async def scene() -> None:
+        await stage.run_during(during)
+
+    stage.play(scene)
+    assert stage.loop.time() < 20
+
+
+def test_work_that_cannot_be_saved_does_not_keep_the_attempt_from_ending(
+    staging: Staging, caplog: pytest.LogCaptureFixture
 ) -> None:
     class CannotSave(SimWorkspaces):
         async def save(self, attempt: Attempt, reason: str) -> str | None:
@@ -306,5 +330,6 @@ def test_work_that_cannot_be_saved_does_not_keep_the_attempt_from_ending(
         assert await stage.engine().run() is RunEnd.FAILED
         assert stage.statuses() == {"a": "failed", "b": "completed"}
         assert (stage.task("a").id, 1) in stage.world.worktrees, "it was not removed unsaved"
+        assert "work.not_saved" in {one.message for one in caplog.records}
 
     stage.play(scene)
