@@ -21,8 +21,8 @@ class Busy(SimWorkspaces):
 
     async def publish(self, expected: str, new: str) -> bool:
         if asyncio.get_running_loop().time() < self.until_s:
-            message = "the branch 'target' is checked out at /home/ada/demo."
-            raise TargetBusyException(message=message, branch="target", worktree="/home/ada")
+            message = "the branch 'target' is checked out at ada/demo."
+            raise TargetBusyException(message=message, branch="target", worktree="ada/demo")
         return await super().publish(expected, new)
 
 
@@ -31,7 +31,7 @@ def play(stage: Stage, *, pushes: bool) -> None:
 
     async def during(_: Engine) -> None:
         await stage.until(stage.stands("a", TaskStatus.BLOCKED))
-        assert "is checked out at /home/ada/demo" in stage.event().message
+        assert "is checked out at ada/demo" in stage.event().message
         if pushes:
             stage.push({"by hand": "fine"})
         await stage.until(lambda: stage.loop.time() > Busy.until_s)
