@@ -193,3 +193,23 @@ def test_a_question_in_a_later_turn_leaves_what_that_turn_had_done(staging: Stag
 
     stage.play(scene)
     assert stage.files()["half"] == "second turn"
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("error", "exited"),
+        ("lost", "lost"),
+        ("stalled", "stalled"),
+        ("rate_limited", "ratelimited"),
+        ("question", "answered"),
+    ],
+)
+def test_how_a_turn_ended_is_kept_with_what_it_cost(
+    staging: Staging, kind: str, outcome: str
+) -> None:
+    stage = staging(item("a"), fates={"a": [Fate(kind=kind), Fate()]}, rules=NO_WAIT)
+    stage.run_plan()
+    (turn,) = stage.turns("a", 1)
+    assert turn.outcome == outcome
+    assert len(stage.store.tables()["usage"]) == len(stage.attempts("a"))
