@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from banksman.core.budget import Limits
 from banksman.core.outcome import Outcome
 from banksman.core.task import Task
 from banksman.ports.processes import Executor
@@ -27,6 +28,8 @@ class Brief:
         env: Variables of the workspace (leased ports, paths), to be added to the agent's own.
         timeout_s: Wall time for the turn.
         silence_s: Time without output before it counts as stalled; none for no limit.
+        allowance: What is left to be spent, for agents that can hold themselves to it: the
+            engine asks only before a turn. Turns that go on at the same time share it.
     """
 
     execution: str
@@ -39,6 +42,7 @@ class Brief:
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     timeout_s: float = 3600.0
     silence_s: float | None = None
+    allowance: Limits = field(default_factory=Limits)
 
 
 class Agent(Protocol):
