@@ -136,3 +136,26 @@ def test_bad_numbers_are_refused_by_the_option(shell: Shell) -> None:
     said = shell.banksman("run", "--parallel", "0")
     assert said.code == 2
     assert "--parallel" in said.err
+
+
+def test_work_that_git_refuses_fails_its_own_attempt_and_nothing_else(shell: Shell) -> None:
+    plan(
+        shell,
+        {"key": "odd", "title": "Write an odd name", "agent": "odd", "retries": 0},
+        {"key": "shut", "title": "Shut a folder", "agent": "shut"},
+    )
+    agents = (
+        "[agents.odd]\ntype = 'command'\nshell = 'echo x > git~1'\n"
+        "[agents.shut]\ntype = 'command'\n"
+        "shell = 'mkdir in; echo done = True > in/new.py; chmod 0 in/new.py in'\n"
+    )
+    (shell.folder / "banksman.toml").write_text(SETTINGS + agents)
+    said = shell.banksman("run", "--no-wait")
+    assert said.code == 4, said.out + said.err
+    states = {row[0]: row[1:] for row in said.rows if len(row) == 5}
+    assert states["odd"][0] == "failed"
+    assert "git cannot take what is in the workspace: invalid path 'git~1'" in states["odd"][3]
+    assert states["shut"][0] == "completed"
+    assert shell.git("ls-tree", "-r", "--name-only", "banksman/target", "in") == "in/new.py"
+    assert shell.banksman("task", "cancel", "odd").code == 0
+    assert shell.banksman("run").code == 4

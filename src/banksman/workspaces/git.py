@@ -165,7 +165,7 @@ class Git:
             raise _failed(args, f"could not be started: {why}") from error
         answer = await self._answer(process, args, stdin)
         if answer.code not in accept:
-            raise _failed(args, f"failed with exit code {answer.code}", answer.error)
+            raise _failed(args, _ending(answer.code), answer.error)
         return answer
 
     async def _answer(
@@ -258,6 +258,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
+
+
+def _ending(code: int) -> str:
+    """Return in words how a command ended that did not do what it was asked."""
+    if code >= 0:
+        return f"failed with exit code {code}"
+    return f"was ended by {signal.Signals(-code).name}"
 
 
 def _failed(args: tuple[str, ...], problem: str, output: str = "") -> WorkspaceException:

@@ -105,9 +105,11 @@ class GitWorkspaces(TargetBranch):
 
     async def capture(self, attempt: Attempt, message: str) -> Capture:
         """Write the workspace's content as one commit under the attempt's private ref."""
-        async with hold(self._layout.lock(_name(attempt))) as lock:
-            site = self._site(attempt, lock)
-            commit, tree = await self._keeper.capture(site, message)
+        name = _name(attempt)
+        with refusals(self._layout.work / name):
+            async with hold(self._layout.lock(name)) as lock:
+                site = self._site(attempt, lock)
+                commit, tree = await self._keeper.capture(site, message)
         changes = await self.changes(site.base, commit)
         links = [change.path for change in changes if change.mode == GITLINK]
         if links:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from banksman.core.names import escape_path, one_line, workspace_owner
 from banksman.exceptions import WorkspaceException
+from banksman.workspaces.rights import TO_DELETE, give_back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,8 +183,15 @@ def refusals(path: Path) -> Generator[None]:
     except OSError as error:
         raise WorkspaceException(
             message=f"the workspace {shown(path)} cannot be read or removed: "
-            f"{one_line(error.strerror or str(error))}."
+            f"{one_line(error.strerror or str(error))}{_about(error)}."
         ) from error
+
+
+def _about(error: OSError) -> str:
+    """Return which file an error is about, if it says so."""
+    if not isinstance(error.filename, str | bytes):
+        return ""
+    return f" ({escape_path(os.fsencode(error.filename))})"
 
 
 def shown(path: Path) -> str:
@@ -204,19 +212,8 @@ def delete(path: Path) -> None:
     try:
         shutil.rmtree(path)
     except PermissionError:
-        _open_up(path)
+        give_back(path, TO_DELETE)
         shutil.rmtree(path, ignore_errors=True)
         # What is still there says by its error why.
         if is_folder(path):
             shutil.rmtree(path)
-
-
-def _open_up(path: Path) -> None:
-    """Give us back the right to list and write a folder and all below it, where we may."""
-    folders = [path]
-    while folders:
-        folder = folders.pop()
-        with suppress(OSError):
-            folder.chmod(0o700)
-        with suppress(OSError):
-            folders += [child for child in folder.iterdir() if is_folder(child)]

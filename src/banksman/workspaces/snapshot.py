@@ -9,19 +9,26 @@ of files that git ignores and that the agent added by force.
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from banksman.core.names import escape_path, one_line
 from banksman.core.task import TaskId
 from banksman.exceptions import WorkspaceException
 from banksman.workspaces.differences import RAW, parse_entries
 from banksman.workspaces.git import REFUSED, Git, Place
 from banksman.workspaces.layout import Layout, Note, copy_index, delete, is_folder, shown
+from banksman.workspaces.rights import give_back
+from banksman.workspaces.worktrees import in_thread
 
 _NESTING_MAX: Final = 16
+_NAMED_MAX: Final = 3
+_GIVEN_UP: Final = frozenset({"adding files failed", "updating files failed"})
+"""What git says last, behind the complaint that names the file."""
 _MARKER: Final = b".banksman-opens-this-folder"
 
 
@@ -74,7 +81,8 @@ class Snapshots:
         left behind by setup commands is no part of it, unless the agent changed it.
 
         Raises:
-            WorkspaceException: The folder is gone, or a file cannot be read.
+            WorkspaceException: The folder is gone, or something in it, which is named, cannot
+                be read, or git refuses it.
         """
         if not is_folder(site.path):
             raise WorkspaceException(message=f"the workspace {shown(site.path)} is gone.")
@@ -93,12 +101,19 @@ class Snapshots:
             delete(folder)
 
     async def _read(self, site: Site, place: Place) -> str:
-        await self._begin(site, place)
-        await self._forget_replaced(place)
-        await self._open_repositories(place)
-        await self._git.run(place, "add", "-A", "--", ".")
-        await self._add_forced(site, place)
-        return await self._write(site, place)
+        closed = await in_thread(give_back, site.path)
+        try:
+            await self._begin(site, place)
+            # Git passes over what it cannot look into, with no more than a warning.
+            await self._refuse_closed(place, closed)
+            await self._forget_replaced(place)
+            await self._open_repositories(place)
+            await self._git.run(place, "add", "-A", "--", ".")
+            await self._add_forced(site, place)
+            return await self._write(site, place)
+        except WorkspaceException as error:
+            too_large = await self._larger_than_allowed(place)
+            raise _about_files(error, too_large) from error
 
     async def _begin(self, site: Site, place: Place) -> None:
         assert place.index is not None, "an index of our own"
@@ -112,6 +127,31 @@ class Snapshots:
             copy_index(place.index, kept)
         else:
             await self._git.run(place, "read-tree", site.base)
+
+    async def _refuse_closed(self, place: Place, closed: list[Path]) -> None:
+        """Refuse what cannot be looked into, unless git ignores it anyway."""
+        assert place.work_tree is not None, "a place with files"
+        paths = [os.fsencode(path.relative_to(place.work_tree)) for path in closed]
+        if not paths:
+            return
+        ignored = await self._git.run(
+            place, "check-ignore", "-z", "--stdin", stdin=b"\0".join(paths), accept=(0, 1)
+        )
+        wanted = sorted(set(paths).difference(ignored.parts))
+        if wanted:
+            raise WorkspaceException(
+                message=f"{_listed(wanted)} in the workspace cannot be read, "
+                "so the work cannot be captured whole."
+            )
+
+    async def _larger_than_allowed(self, place: Place) -> list[bytes]:
+        """Return what is too large for the process's own limit, if it has one."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if limit == resource.RLIM_INFINITY:
+            return []
+        asked = ("ls-files", "-o", "-m", "-z", "--exclude-standard")
+        found = await self._git.run(place, *asked, accept=(0, REFUSED))
+        return [path for path in found.parts if _kept_bytes_max(place, path) > limit]
 
     async def _forget_replaced(self, place: Place) -> None:
         """Take what was a file and is none any more out of the index.
@@ -131,6 +171,7 @@ class Snapshots:
         for this has no file, so adding everything takes it away again.
         """
         blank = b""
+        closed: list[bytes] = []
         for _ in range(_NESTING_MAX):
             untracked = await self._git.run(place, "ls-files", "-o", "-z", "--exclude-standard")
             # Only a folder that git does not look into ends with a slash.
@@ -141,7 +182,8 @@ class Snapshots:
             lines = (b"100644 %b\t%b%b" % (blank, path, _MARKER) for path in closed)
             await self._update(place, lines)
         raise WorkspaceException(
-            message=f"repositories are nested more than {_NESTING_MAX} deep in the workspace."
+            message=f"repositories are nested more than {_NESTING_MAX} deep in the workspace: "
+            f"the innermost that was looked into is {_listed(closed[:1])}."
         )
 
     async def _blank(self, place: Place) -> bytes:
@@ -193,6 +235,37 @@ class Snapshots:
         await self._git.run(
             place, "update-index", "--replace", "-z", "--index-info", stdin=b"\0".join(lines)
         )
+
+
+def _about_files(error: WorkspaceException, too_large: list[bytes]) -> WorkspaceException:
+    """Return an error as one sentence about the files that git would not take."""
+    if too_large:
+        return WorkspaceException(
+            message=f"{_listed(too_large)} in the workspace is too large for the limit that "
+            "Banksman runs under (`ulimit -f`), so the work cannot be captured."
+        )
+    lines = (line.partition(": ") for line in error.output.splitlines())
+    said = [one_line(what) for kind, _, what in lines if kind in {"error", "fatal"}]
+    told = [what for what in said if what and what not in _GIVEN_UP][:_NAMED_MAX]
+    if not told:
+        return error
+    return WorkspaceException(
+        message=f"git cannot take what is in the workspace: {'; '.join(told)}."
+    )
+
+
+def _listed(paths: list[bytes]) -> str:
+    more = f" and {len(paths) - _NAMED_MAX} more" if len(paths) > _NAMED_MAX else ""
+    return f"{', '.join(escape_path(path) for path in paths[:_NAMED_MAX])}{more}"
+
+
+def _kept_bytes_max(place: Place, path: bytes) -> int:
+    """Return how large git's object of a file may become: some content only grows by zlib."""
+    try:
+        size = _file(place, path).lstat().st_size
+    except OSError:
+        return 0
+    return size + size // 1000 + 1024
 
 
 def _is_no_file(place: Place, path: bytes) -> bool:

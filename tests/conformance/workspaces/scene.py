@@ -15,7 +15,7 @@ import pytest
 
 from banksman.core.records import Attempt
 from banksman.exceptions import WorkspaceException
-from banksman.ports import ProcessEnd, ProcessSpec
+from banksman.ports import Capture, ProcessEnd, ProcessSpec
 from banksman.testing.workspace_rig import FILES, an_attempt
 from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
@@ -214,3 +214,19 @@ def prepare(scene: Scene, settings: WorkspaceSettings | None = None) -> Path:
         return (await spaces.prepare(scene.attempt())).path
 
     return scene.run(scenario, settings)
+
+
+def captured(scene: Scene, work: Callable[[Path], object]) -> Capture:
+    """Return the capture of what an agent did."""
+
+    async def scenario(spaces: GitWorkspaces) -> Capture:
+        attempt = scene.attempt()
+        work((await spaces.prepare(attempt)).path)
+        return await spaces.capture(attempt, "work")
+
+    return scene.run(scenario)
+
+
+def kinds(capture: Capture) -> dict[str, str]:
+    """Return how each path of a capture is different."""
+    return {change.path: change.change for change in capture.changes}

@@ -15,27 +15,12 @@ from banksman.core.records import FileChange
 from banksman.exceptions import WorkspaceException
 from banksman.ports import Capture
 from banksman.workspaces.git_workspaces import GitWorkspaces
-from tests.conformance.workspaces.scene import Scene
+from tests.conformance.workspaces.scene import Scene, captured, kinds
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
-
-
-def captured(scene: Scene, work: Callable[[Path], object]) -> Capture:
-    """Return the capture of what an agent did."""
-
-    async def scenario(spaces: GitWorkspaces) -> Capture:
-        attempt = scene.attempt()
-        work((await spaces.prepare(attempt)).path)
-        return await spaces.capture(attempt, "work")
-
-    return scene.run(scenario)
-
-
-def kinds(capture: Capture) -> dict[str, str]:
-    return {change.path: change.change for change in capture.changes}
 
 
 def change(capture: Capture, path: str) -> FileChange:
@@ -326,7 +311,7 @@ def test_an_endless_nest_of_repositories_is_refused(scene: Scene) -> None:
         for depth in range(1, 20):
             scene.git("init", "-q", str(path.joinpath(*["n"] * depth)))
 
-    with pytest.raises(WorkspaceException, match="nested more than 16 deep"):
+    with pytest.raises(WorkspaceException, match=r"more than 16 deep.* is n/n/n/"):
         captured(scene, work)
 
 
@@ -347,16 +332,6 @@ def test_a_tracked_file_that_became_a_pipe_or_socket_is_gone(scene: Scene) -> No
     finally:
         os.chdir(before)
     assert kinds(capture) == {"a.txt": "deleted", "b.txt": "deleted", "new.txt": "added"}
-
-
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
-def test_a_file_that_cannot_be_read_is_an_error_and_stays(scene: Scene) -> None:
-    def work(path: Path) -> None:
-        scene.write("secret", "x\n", at=path).chmod(0)
-
-    with pytest.raises(WorkspaceException, match="`git add"):
-        captured(scene, work)
-    assert (scene.root / "work/task-1-1/secret").exists()
 
 
 def test_links_are_captured_as_links_wherever_they_lead(scene: Scene) -> None:

@@ -46,7 +46,7 @@ def test_what_the_file_system_refuses_concerns_one_workspace(
         folder, swept = [(await spaces.prepare(one)).path for one in (stuck, other)]
         with monkeypatch.context() as system:
             forbid(system, "task-1-1", "rename", "chmod")
-            told = r"the workspace .*task-1-1 cannot be .*: Operation not permitted\.$"
+            told = r"the workspace .*task-1-1 cannot be .*: Operation not permitted \(.+\)\.$"
             with pytest.raises(WorkspaceException, match=told):
                 await spaces.remove(stuck)
             assert await spaces.sweep([]) == (swept,)
