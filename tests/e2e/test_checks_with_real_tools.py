@@ -44,6 +44,8 @@ class Bench:
     def __init__(self, tmp_path: Path) -> None:
         self.root = tmp_path / "checkout"
         self.root.mkdir()
+        self.home = tmp_path / "home"
+        self.home.mkdir()
         self.spools = tmp_path / "spool"
         self.artefacts = tmp_path / "artefacts"
 
@@ -54,7 +56,7 @@ class Bench:
             artefacts=self.artefacts,
             environment={"PATH": os.environ["PATH"]},
         )
-        checkout = Checkout(path=self.root, commit="c" * 40, tree="a" * 40)
+        checkout = Checkout(path=self.root, home=self.home, commit="c" * 40, tree="a" * 40)
         subject = Subject(checkout=checkout, changes=(), spool="check-1")
         result = asyncio.run(tests.run(ProjectId(1), subject))
         assert list(self.spools.iterdir()) == []
@@ -138,7 +140,7 @@ def looked_at(bench: Bench, *contents: bytes, file_s: float = 60) -> CheckResult
         environment={"PATH": os.environ["PATH"]},
         file_s=file_s,
     )
-    checkout = Checkout(path=bench.root, commit="c" * 40, tree="a" * 40)
+    checkout = Checkout(path=bench.root, home=bench.home, commit="c" * 40, tree="a" * 40)
     subject = Subject(checkout=checkout, changes=tuple(changes), spool="check-1")
     result = asyncio.run(check.run(ProjectId(1), subject))
     assert list(bench.spools.iterdir()) == []

@@ -32,6 +32,7 @@ BRIEF = Brief(
     turn=1,
     prompt="Do it.",
     workspace=Path("/simulated/1-1"),
+    home=Path("/simulated/home-1-1"),
 )
 
 
@@ -158,7 +159,7 @@ def test_two_agents_of_one_task_are_noticed() -> None:
 def test_a_check_looks_at_each_file(files: dict[str, str], failed: int) -> None:
     async def scene(_: VirtualTimeLoop) -> None:
         check = SimCheck(Hand(a_world()))
-        checkout = Checkout(path=Path("/x"), commit="c", tree=tree_name(files))
+        checkout = Checkout(path=Path("/x"), home=Path("/y"), commit="c", tree=tree_name(files))
         subject = Subject(checkout=checkout, changes=(), spool="check")
         result = await check.run(ProjectId(1), subject)
         assert (result.passed, result.failed) == (len(files) - failed, failed)

@@ -143,6 +143,7 @@ class AgentStep:
             turn=turn.number,
             prompt=turn.prompt,
             workspace=place.path,
+            home=place.home,
             env=place.env,
             silence_s=self._limits.silence_s,
         )

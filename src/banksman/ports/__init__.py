@@ -7,7 +7,7 @@ process is a coroutine, and cancelling it is how it stops.
 
 from banksman.ports.agents import Agent, AgentFactory, AgentHost, Brief
 from banksman.ports.checks import Check, Subject
-from banksman.ports.processes import Executor, ProcessEnd, ProcessSpec
+from banksman.ports.processes import Confinement, Executor, ProcessEnd, ProcessSpec
 from banksman.ports.store import Ownership, Store, Transaction
 from banksman.ports.time import Chance, Clock
 from banksman.ports.workspaces import (
@@ -30,6 +30,7 @@ __all__ = [
     "Checkout",
     "Clock",
     "Combined",
+    "Confinement",
     "Conflict",
     "Executor",
     "Ownership",

@@ -24,7 +24,8 @@ class Brief:
         attempt: Number of the attempt.
         turn: Number of the turn, 1 first.
         prompt: All that the agent is told.
-        workspace: Where it may write, and nowhere else.
+        workspace: Where it may write, and nowhere else but in its home.
+        home: A private folder for its `HOME`, the same in all turns of the attempt.
         env: Variables of the workspace (leased ports, paths), to be added to the agent's own.
         timeout_s: Wall time for the turn.
         silence_s: Time without output before it counts as stalled; none for no limit.
@@ -39,6 +40,7 @@ class Brief:
     turn: int
     prompt: str
     workspace: Path
+    home: Path
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     timeout_s: float = 3600.0
     silence_s: float | None = None

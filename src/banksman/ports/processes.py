@@ -9,6 +9,23 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
+class Confinement:
+    """What a tree of processes may touch: all else it may read at most.
+
+    Attributes:
+        home: Its `HOME`, private and writable.
+        writable: Files and folders that it may write.
+        readable: Files and folders that it may read although what they lie in is hidden.
+        network: Whether it has a network; without one it has a loopback of its own.
+    """
+
+    home: Path
+    writable: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    network: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProcessSpec:
     """A program to run as one tree of processes.
 
@@ -23,6 +40,8 @@ class ProcessSpec:
         ttl_s: How long the tree lives on when no engine watches it; 0 ends it with the engine.
         marker: Execution id `project:task:attempt…`, in the environment of the whole tree as
             `BANKSMAN_EXECUTION`, by which survivors are found.
+        confinement: What the tree may touch, where the executor can hold it to that; none for
+            all that the user may.
     """
 
     argv: tuple[str, ...]
@@ -34,6 +53,7 @@ class ProcessSpec:
     output_bytes_max: int = 4 << 20
     ttl_s: float = 600.0
     marker: str = ""
+    confinement: Confinement | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,12 +17,15 @@ class Workspace:
 
     Attributes:
         path: The worktree's root.
+        home: A private folder for the `HOME` of what works in it: it is there as long as the
+            workspace, and never part of the work.
         branch: Its branch.
         base: The commit it started from.
         env: Variables for everything that runs in it (leased ports, paths).
     """
 
     path: Path
+    home: Path
     branch: str
     base: str
     env: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -47,9 +50,10 @@ class Capture:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkout:
-    """A fresh checkout of one commit, in which checks run."""
+    """A fresh checkout of one commit, in which checks run; `home` is as in `Workspace`."""
 
     path: Path
+    home: Path
     commit: str
     tree: str
     env: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -51,6 +51,7 @@ def brief_for(workspace: Path, **changes: float) -> Brief:
         turn=1,
         prompt=PROMPT,
         workspace=workspace,
+        home=workspace.with_name(f"{workspace.name}-home"),
         env={"LEASED_PORT": "20001"},
         timeout_s=changes.get("timeout_s", 60.0),
         silence_s=changes.get("silence_s"),

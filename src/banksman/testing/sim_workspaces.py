@@ -54,7 +54,8 @@ class SimWorkspaces:
             files = self._laid(attempt.start, attempt.base)
             self._world.worktrees[_key(attempt)] = SimWorktree(attempt.base, files)
         await self._hand.take()
-        return Workspace(path=_path(attempt), branch=attempt.branch, base=attempt.base)
+        path = _path(attempt)
+        return Workspace(path=path, home=_home(path), branch=attempt.branch, base=attempt.base)
 
     async def capture(self, attempt: Attempt, message: str) -> Capture:
         """Commit the worktree's content under the attempt's ref."""
@@ -96,7 +97,7 @@ class SimWorkspaces:
         self._world.checkouts[path] = SimCheckout(commit, self._hand)
         try:
             tree = tree_name(self._world.commits[commit].tree)
-            yield Checkout(path=path, commit=commit, tree=tree)
+            yield Checkout(path=path, home=_home(path), commit=commit, tree=tree)
         finally:
             if self._hand.alive:
                 del self._world.checkouts[path]
@@ -208,3 +209,7 @@ def _key(attempt: Attempt) -> tuple[int, int]:
 
 def _path(attempt: Attempt) -> Path:
     return ROOT / f"{attempt.task_id}-{attempt.number}"
+
+
+def _home(path: Path) -> Path:
+    return ROOT / "homes" / path.name

@@ -31,6 +31,8 @@ from banksman.workspaces.layout import (
     folders,
     forget,
     is_folder,
+    make_home,
+    move_aside,
     noted,
     read_note,
     refusals,
@@ -101,7 +103,10 @@ class GitWorkspaces(TargetBranch):
         async with hold(self._layout.lock(_name(attempt))) as lock:
             site = self._site(attempt, lock)
             note = _complete(site) or await self._make(attempt, site)
-        return Workspace(path=site.path, branch=site.branch, base=site.base, env=note.env)
+            home = make_home(self._layout, site.name)
+        return Workspace(
+            path=site.path, home=home, branch=site.branch, base=site.base, env=note.env
+        )
 
     async def capture(self, attempt: Attempt, message: str) -> Capture:
         """Write the workspace's content as one commit under the attempt's private ref."""
@@ -180,7 +185,8 @@ class GitWorkspaces(TargetBranch):
 
     def _remains(self, live: tuple[Attempt, ...]) -> list[Path]:
         """Return where workspaces were of which a crash has left all but the folder."""
-        names = set(noted(self._layout)) - {_name(attempt) for attempt in live}
+        homes = (path.name for path in folders(self._layout.homes))
+        names = {*noted(self._layout), *homes} - {_name(attempt) for attempt in live}
         paths = [self._layout.folder(name) for name in sorted(names)]
         return [path for path in paths if not is_folder(path) and self._is_abandoned(path)]
 
@@ -253,6 +259,7 @@ class GitWorkspaces(TargetBranch):
         elif site.note.spool:
             await self._outfitter.end(site.note.spool)
         await self._worktrees.drop(site.path)
+        move_aside(self._layout, self._layout.homes / site.name)
 
     async def _start(self, start: str, base: str) -> str:
         """Return the tree to begin with: the start's work on the base, with any conflicts."""
@@ -284,7 +291,8 @@ class GitWorkspaces(TargetBranch):
             f"setup-{path.name}", path, env=env, marker=f"{path.name}:setup"
         )
         tree = await self._history.tree(commit)
-        return Checkout(path=path, commit=commit, tree=tree, env=env)
+        home = make_home(self._layout, path.name)
+        return Checkout(path=path, home=home, commit=commit, tree=tree, env=env)
 
     async def _remove(self, site: Site, reason: str) -> None:
         """Take a workspace away with all that belongs to it; its lock is held."""
@@ -296,12 +304,14 @@ class GitWorkspaces(TargetBranch):
         if tip is not None and await refs.checked_out(site.branch) is None:
             await refs.delete(f"refs/heads/{site.branch}", tip)
         await self._outfitter.release(site.name)
+        move_aside(self._layout, self._layout.homes / site.name)
         forget(self._layout, site.name)
 
     async def _drop(self, path: Path) -> None:
         """Take a checkout away."""
         await self._worktrees.drop(path)
         await self._outfitter.release(path.name)
+        move_aside(self._layout, self._layout.homes / path.name)
         forget(self._layout, path.name)
 
     def _site(self, attempt: Attempt, lock: int) -> Site:

@@ -1,8 +1,8 @@
 """Where things lie, and what is remembered of each workspace between two lives of the engine.
 
-Under `root`: `work/<name>` for attempts, `checks/<name>` for checkouts, `trash/` for what is
-being deleted. Under the state folder, out of an agent's way: for each name a note, a lock and
-an index of our own.
+Under `root`: `work/<name>` for attempts, `checks/<name>` for checkouts, `homes/<name>` for what
+works in one, `shared-home/` for all setup commands, `trash/` for what is being deleted. Under
+the state folder, out of an agent's way: for each name a note, a lock and an index of our own.
 """
 
 from __future__ import annotations
@@ -56,7 +56,14 @@ class Layout:
 
     def make(self) -> None:
         """Make the folders; only their owner may enter."""
-        for folder in (self.work, self.checks, self.trash, self.notes):
+        for folder in (
+            self.work,
+            self.checks,
+            self.homes,
+            self.shared_home,
+            self.trash,
+            self.notes,
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
@@ -68,6 +75,16 @@ class Layout:
     def checks(self) -> Path:
         """The folder of checkouts."""
         return self.root / "checks"
+
+    @property
+    def homes(self) -> Path:
+        """The folder of homes, one for each workspace and checkout."""
+        return self.root / "homes"
+
+    @property
+    def shared_home(self) -> Path:
+        """The home of all setup commands, where their caches are."""
+        return self.root / "shared-home"
 
     @property
     def trash(self) -> Path:
@@ -98,6 +115,15 @@ class Layout:
     def lock(self, name: str) -> Path:
         """The file whose lock belongs to whoever makes, saves or removes the workspace."""
         return self.notes / f"{name}.lock"
+
+
+def make_home(layout: Layout, name: str) -> Path:
+    """Return the home of a workspace or checkout, made if it is missing."""
+    home = layout.homes / name
+    if not is_folder(home):
+        delete(home)
+        home.mkdir(mode=0o700)
+    return home
 
 
 def read_note(layout: Layout, name: str) -> Note | None:

@@ -58,7 +58,13 @@ class FakeExecutor:
 
 
 def subject(root: Path, *changes: FileChange) -> Subject:
-    checkout = Checkout(path=root, commit="c" * 40, tree=TREE, env={"PORT": "4001"})
+    checkout = Checkout(
+        path=root,
+        home=root.with_name("home"),
+        commit="c" * 40,
+        tree=TREE,
+        env={"PORT": "4001"},
+    )
     return Subject(checkout=checkout, changes=changes, spool="check-1")
 
 

@@ -115,7 +115,12 @@ class FakeCheckouts:
         self.open += 1
         try:
             tree = self.trees.get(commit, f"tree-{commit}")
-            yield Checkout(path=Path("/nowhere") / purpose / commit, commit=commit, tree=tree)
+            yield Checkout(
+                path=Path("/nowhere") / purpose / commit,
+                home=Path("/nowhere/home"),
+                commit=commit,
+                tree=tree,
+            )
         finally:
             self.open -= 1
 
