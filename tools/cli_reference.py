@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -85,9 +85,7 @@ def page() -> str:
     shapes: dict[str, type] = {}
     for _, context in commands:
         for option in _json_options(context.command):
-            _collect(option.shape, shapes)
-            if option.last is not None:
-                _collect(option.last, shapes)
+            _collect_all((option.shape, option.last, *option.instead.values()), shapes)
     parts = [
         _HEAD,
         *(_section(path, context) for path, context in commands),
@@ -139,7 +137,10 @@ def _section(path: str, context: click.Context) -> str:
         what = f"a list of {link}" if option.many else link
         what = f"{link} on each line" if option.lines else what
         last = f", and {_link(option.last)} on the last" if option.last else ""
-        text += f"\n`--json` prints {what}{last}.\n"
+        others = "".join(
+            f"; with `{name}`, {_link(shape)} alone" for name, shape in option.instead.items()
+        )
+        text += f"\n`--json` prints {what}{last}{others}.\n"
     return text
 
 
@@ -147,6 +148,12 @@ def _json_options(command: click.Command) -> Iterator[JsonOption]:
     for parameter in command.params:
         if isinstance(parameter, JsonOption):
             yield parameter
+
+
+def _collect_all(shapes: Iterable[type | None], found: dict[str, type]) -> None:
+    for shape in shapes:
+        if shape is not None:
+            _collect(shape, found)
 
 
 def _collect(shape: type, found: dict[str, type]) -> None:

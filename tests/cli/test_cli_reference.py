@@ -79,6 +79,7 @@ SHAPES = [
     (["plan", "lint"], answers.LintAnswer, ""),
     (["plan", "show"], PlannedTask, "list"),
     (["plan", "graph"], answers.GraphAnswer, ""),
+    (["stop"], answers.StopAnswer, ""),
     (["pause"], answers.CommandAnswer, ""),
     (["task", "cancel", "second"], answers.CommandAnswer, ""),
     (["run", "--no-wait"], answers.EventAnswer, "run"),

@@ -51,6 +51,34 @@ class CommandAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DetachAnswer:
+    """An engine that goes on in the background.
+
+    Attributes:
+        pid: Its process.
+        log: The file that it tells its progress to.
+    """
+
+    pid: int
+    log: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopAnswer:
+    """What became of the wish that the run ends.
+
+    Attributes:
+        ran: Whether an engine ran.
+        asked: Whether it has taken the wish; if not, it does as soon as it looks.
+        ended: Whether none runs any more.
+    """
+
+    ran: bool
+    asked: bool
+    ended: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class InitAnswer:
     """What `init` found and wrote.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import click
@@ -14,6 +15,8 @@ from banksman.app.reads import Place, find_place
 PROGRAM: Final = "banksman"
 COMPLETION_VARIABLE: Final = "_BANKSMAN_COMPLETE"
 """Set by the completion scripts: then a command answers how its line could go on."""
+
+NOTHING_ELSE: Final[Mapping[str, type]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +28,14 @@ class Here:
         environ: The environment.
         config: The configuration file that was named, if one was.
         debug: Show the traceback of an error.
+        behind: The command runs in the background: the one that a person called started it.
     """
 
     start: Path
     environ: Mapping[str, str]
     config: Path | None = None
     debug: bool = False
+    behind: bool = False
 
     def path(self, path: Path) -> Path:
         """Return a path that a person gave, as seen from where the command is called."""
@@ -49,6 +54,7 @@ class JsonOption(click.Option):
         many: Whether a list of them is printed.
         lines: Whether they are printed one on each line, as they come.
         last: The dataclass that the last line holds, if it is another.
+        instead: The dataclass that is printed alone with another option, by that option.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class JsonOption(click.Option):
         many: bool = False,
         lines: bool = False,
         last: type | None = None,
+        instead: Mapping[str, type] = NOTHING_ELSE,
         **kwargs: Any,  # noqa: ANN401 - handed on to click as they are
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -65,6 +72,7 @@ class JsonOption(click.Option):
         self.many = many
         self.lines = lines
         self.last = last
+        self.instead = instead
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,7 +90,12 @@ def listed(head: str, *lines: str) -> str:
 
 
 def json_option(
-    shape: type, *, many: bool = False, lines: bool = False, last: type | None = None
+    shape: type,
+    *,
+    many: bool = False,
+    lines: bool = False,
+    last: type | None = None,
+    instead: Mapping[str, type] = NOTHING_ELSE,
 ) -> Callable[[F], F]:
     """Return the decorator that gives a command `--json`, as the argument `as_json`."""
     said = "Print one JSON object on each line." if lines else "Print JSON."
@@ -95,5 +108,6 @@ def json_option(
         many=many,
         lines=lines,
         last=last,
+        instead=instead,
         help=said,
     )

@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "resolve": Entry("banksman.cli.resolve", "resolve", "Answer a breakpoint."),
     "pause": Entry("banksman.cli.pausing", "pause", "Start no further tasks."),
     "resume": Entry("banksman.cli.pausing", "resume", "Start tasks again after a pause."),
+    "stop": Entry("banksman.cli.stopping", "stop", "End the run, after what works or now."),
     "land": Entry("banksman.cli.land", "land", "Bring the finished work onto your branch."),
     "clean": Entry("banksman.cli.cleaning", "clean_", "Remove what finished attempts left."),
     "doctor": Entry("banksman.cli.doctor", "doctor", "Check that everything needed is there."),
@@ -90,8 +91,12 @@ def banksman(**_options: object) -> None:
     """Run a plan of coding tasks with agents, to merged and tested work."""
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit code."""
+def main(*, behind: bool = False) -> None:
+    """Run the command line and end the process with its exit code.
+
+    Args:
+        behind: This process was started by a command that is to leave it running.
+    """
     for stream in (sys.stdout, sys.stderr):
         # What the terminal's encoding lacks must not end a command.
         if isinstance(stream, io.TextIOWrapper):
@@ -99,15 +104,15 @@ def main() -> None:
     instruction = environment().get(COMPLETION_VARIABLE)
     if instruction:
         sys.exit(shell_complete(banksman, {}, PROGRAM, COMPLETION_VARIABLE, instruction))
-    code = exit_code(sys.argv[1:])
+    code = exit_code(sys.argv[1:], behind=behind)
     sys.exit(_flushed(code))
 
 
-def exit_code(arguments: list[str]) -> int:
+def exit_code(arguments: list[str], *, behind: bool = False) -> int:
     """Run one command, and return the exit code; every error has been told."""
     try:
         with banksman.make_context(PROGRAM, arguments) as ctx:
-            return _carry_out(ctx)
+            return _carry_out(ctx, behind=behind)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
@@ -120,9 +125,9 @@ def exit_code(arguments: list[str]) -> int:
         return EXIT_PIPE_CLOSED
 
 
-def _carry_out(ctx: click.Context) -> int:
+def _carry_out(ctx: click.Context, *, behind: bool) -> int:
     # Before the command is looked for: that imports it, and may break.
-    ctx.obj = here = _here(ctx)
+    ctx.obj = here = _here(ctx, behind=behind)
     try:
         banksman.invoke(ctx)
     except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -136,7 +141,7 @@ def _carry_out(ctx: click.Context) -> int:
     return 0
 
 
-def _here(ctx: click.Context) -> Here:
+def _here(ctx: click.Context, *, behind: bool) -> Here:
     environ = environment()
     if ctx.params["no_color"] or environ.get("NO_COLOR"):
         ctx.color = False
@@ -145,6 +150,7 @@ def _here(ctx: click.Context) -> Here:
         environ=environ,
         config=ctx.params["config"],
         debug=ctx.params["debug"],
+        behind=behind,
     )
 
 

@@ -46,6 +46,7 @@ _PHRASES: Final = {
     "attempt.ended": "attempt {attempt} has ended",
     "integration.intended": "is put onto the target branch",
     "stop.intended": "is to be stopped",
+    "command.stop": "the run is to end",
     "breakpoint.opened": "a breakpoint opens",
     "breakpoint.extended": "a breakpoint stops more tasks",
     "breakpoint.relisted": "a breakpoint lists its tasks anew",
@@ -73,6 +74,7 @@ NOTABLE: Final = frozenset(
         "attempt.conflicted",
         "attempt.accepted",
         "stop.intended",
+        "command.stop",
     }
 )
 """What somebody who watches a run wants to hear of; the rest is in the log."""

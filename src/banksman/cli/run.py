@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +14,8 @@ import click
 
 from banksman.app.reads import Place, open_project
 from banksman.app.running import PlanRun, RunRequest, plan_run
-from banksman.cli.answers import EndAnswer, EventAnswer
+from banksman.cli.answers import DetachAnswer, EndAnswer, EventAnswer
+from banksman.cli.detaching import announce, detach_run
 from banksman.cli.ending import print_end
 from banksman.cli.following import Look, Screen, follow, look_at
 from banksman.cli.here import Here, examples, json_option
@@ -24,6 +26,8 @@ from banksman.cli.views import Progress
 from banksman.exceptions import InputException, StoreException
 from banksman.orchestration.engine import RunEnd
 from banksman.orchestration.plan_import import Imported
+
+log = logging.getLogger(__name__)
 
 EXIT_CODES: Final = {
     RunEnd.COMPLETED: 0,
@@ -39,6 +43,7 @@ _NAMED_MAX: Final = 5
         "banksman run",
         "banksman run --parallel 8 --no-wait",
         "banksman run night.yaml --json > events.jsonl",
+        "banksman run --detach",
     )
 )
 @click.argument("plan", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
@@ -46,7 +51,10 @@ _NAMED_MAX: Final = 5
 @click.option("--no-wait", is_flag=True, help="End when only a person can move the plan.")
 @click.option("--prune", is_flag=True, help="Cancel tasks that PLAN no longer names.")
 @click.option("--base", metavar="BRANCH", help="Your branch to start from, on the first run.")
-@json_option(EventAnswer, lines=True, last=EndAnswer)
+@click.option(
+    "--detach", is_flag=True, help="Go on in the background; return when it has begun."
+)
+@json_option(EventAnswer, lines=True, last=EndAnswer, instead={"--detach": DetachAnswer})
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -56,6 +64,7 @@ def run(
     no_wait: bool,
     prune: bool,
     base: str | None,
+    detach: bool,
     as_json: bool,
 ) -> None:
     """Run PLAN, or go on with it; plan.yaml unless another one is named.
@@ -67,6 +76,8 @@ def run(
     cancelled work remains, 130 interrupted.
     """
     here: Here = ctx.obj
+    if detach and not here.behind:
+        ctx.exit(detach_run(here.place(), as_json=as_json))
     request = RunRequest(
         start=here.start,
         environ=here.environ,
@@ -90,8 +101,9 @@ async def _run(request: RunRequest, here: Here, *, as_json: bool, colour: bool) 
         with open_project(here.place()) as (reader, stored):
             look = look_at(reader, stored.id, after=known)
             with screen_for(as_json=as_json, colour=colour) as screen:
-                end = await _shown(project, look, _Lenient(screen))
-            with suppress(BrokenPipeError):
+                seen: Screen = _Lenient(screen)
+                end = await _shown(project, look, announce(here, seen) if here.behind else seen)
+            with suppress(OSError):
                 print_end(reader, stored.id, end.value, as_json=as_json)
     return end
 
@@ -151,7 +163,7 @@ class _Interrupts:
 
 
 class _Lenient:
-    """A screen whose reader may go away: the run goes on without it."""
+    """A screen whose reader may go away, or whose disk be full: the run goes on without it."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen: Screen | None = screen
@@ -164,6 +176,8 @@ class _Lenient:
             self._screen.show(events, progress)
         except BrokenPipeError:
             self._screen = None
+        except OSError:
+            log.warning("screen.not_shown", exc_info=True)
 
 
 def _say(line: str) -> None:

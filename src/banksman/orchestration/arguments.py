@@ -74,6 +74,20 @@ def number(command: Command, name: str) -> int:
     return value
 
 
+def flag(command: Command, name: str) -> bool:
+    """Return an argument that is true or false; false if it is missing.
+
+    Raises:
+        CommandRefusedException: It is something else.
+    """
+    value = command.arguments.get(name, False)
+    if not isinstance(value, bool):
+        raise CommandRefusedException(
+            message=f"{name} must be true or false, not {_shown(value)}."
+        )
+    return value
+
+
 def resolution(command: Command) -> Resolution:
     """Return how a breakpoint is to be resolved (`CommandRefusedException`)."""
     said = text(command, "resolution")

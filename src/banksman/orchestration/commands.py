@@ -46,7 +46,14 @@ class CleanTask:
     task_id: TaskId
 
 
-Effect = StopAttempt | CleanTask
+@dataclass(frozen=True, kw_only=True)
+class EndRun:
+    """The engine is to end: after the attempts that work, or `now`, stopping them."""
+
+    now: bool
+
+
+Effect = StopAttempt | CleanTask | EndRun
 Answer = Mapping[str, object]
 Applied = tuple[Answer, tuple[Effect, ...]]
 
@@ -70,6 +77,7 @@ class CommandDesk:
             "block": self._block,
             "pause": self._pause,
             "resume": self._resume,
+            "stop": self._end,
             "add": self._add,
         }
 
@@ -163,6 +171,14 @@ class CommandDesk:
         kind = "project.paused" if paused else "project.resumed"
         self._state.record(tx, kind, project, actor=command.by)
         return {"project": project.name, "paused": paused}, ()
+
+    def _end(self, tx: Transaction, command: Command) -> Applied:
+        """End the engine that was meant: another one has nothing to do with it."""
+        meant = arguments.number(command, "epoch")
+        if meant != tx.project(command.project_id).epoch:
+            return {"ending": False}, ()
+        now = arguments.flag(command, "now")
+        return {"ending": True, "now": now}, (EndRun(now=now),)
 
     def _add(self, tx: Transaction, command: Command) -> Applied:
         spec = arguments.new_task(command)

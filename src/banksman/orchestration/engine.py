@@ -23,7 +23,13 @@ from banksman.core.stall import stall_causes
 from banksman.core.task import ProjectId, TaskId, TaskStatus
 from banksman.exceptions import WorkspaceException
 from banksman.orchestration.attempts import in_use
-from banksman.orchestration.commands import CleanTask, CommandDesk, Effect, StopAttempt
+from banksman.orchestration.commands import (
+    CleanTask,
+    CommandDesk,
+    Effect,
+    EndRun,
+    StopAttempt,
+)
 from banksman.orchestration.decision_engine import DecisionEngine
 from banksman.orchestration.group_commit import GroupCommit
 from banksman.orchestration.slots import Slots
@@ -186,7 +192,9 @@ class Engine:
         if self._stopping:
             effects.extend(self._stops(tx))
         self._parts.flow.settle(tx, self._parts.project_id)
-        claimed = self._claims(tx)
+        # Who is asked to end in this round starts nothing more in it.
+        ending = any(isinstance(effect, EndRun) for effect in effects)
+        claimed = () if ending else self._claims(tx)
         end = None if claimed or effects else self._end(tx)
         return Round(claimed=claimed, effects=tuple(effects), end=end)
 
@@ -281,6 +289,8 @@ class Engine:
         match effect:
             case StopAttempt(task_id=task_id):
                 self._interrupt(task_id, group)
+            case EndRun(now=now):
+                self.stop() if now else self.drain()
             case CleanTask(task_id=task_id):
                 self._cleanings += 1
                 group.create_task(self._clean(task_id))

@@ -194,7 +194,7 @@ def test_the_project_is_paused_and_resumed(counter: Counter) -> None:
 def test_a_command_that_nobody_knows_is_answered(refusing: Counter, name: str) -> None:
     told = refusing.refused(name)
     assert told.startswith("no command is named ")
-    assert "There are: cancel, retry, resolve, block, pause, resume, add." in told
+    assert "There are: cancel, retry, resolve, block, pause, resume, stop, add." in told
     assert len(told) < 500
 
 

@@ -194,3 +194,64 @@ def test_a_stop_wins_over_a_breakpoint_that_is_waited_for(staging: Staging) -> N
         assert end is RunEnd.INTERRUPTED
 
     stage.play(scene)
+
+
+def test_a_wish_to_end_drains_and_a_second_one_stops(staging: Staging) -> None:
+    stage = staging(item("a"), item("b"), fates={"a": [HALF, Fate()]})
+
+    async def during(_: Engine) -> None:
+        await stage.until(stage.works("a"))
+        stage.half_way("a")
+        drained = await stage.wish("stop", epoch=stage.project().epoch)
+        assert drained.answer == {"ending": True, "now": False}
+        await asyncio.sleep(5)
+        assert stage.works("a")()
+        await stage.wish("stop", epoch=stage.project().epoch, now=True)
+
+    async def scene() -> None:
+        assert await stage.run_during(during) is RunEnd.INTERRUPTED
+
+    stage.play(scene)
+    assert stage.statuses() == {"a": "retrying", "b": "ready"}
+    assert stage.saved("a") == "half-done"
+
+
+def test_nothing_starts_in_the_round_in_which_an_engine_is_asked_to_end(
+    staging: Staging,
+) -> None:
+    stage = staging(item("a"))
+
+    async def scene() -> None:
+        engine = stage.engine()
+        stage.submit("stop", epoch=stage.project().epoch)
+        assert await engine.run() is RunEnd.INTERRUPTED
+
+    stage.play(scene)
+    assert stage.claims() == []
+
+
+def test_a_wish_to_end_is_meant_for_one_engine_alone(staging: Staging) -> None:
+    stage = staging(item("a"))
+
+    async def scene() -> None:
+        engine = stage.engine()
+        left = stage.submit("stop", epoch=stage.project().epoch + 1)
+        assert await engine.run() is RunEnd.COMPLETED
+        assert stage.command(left).answer == {"ending": False}
+
+    stage.play(scene)
+
+
+@pytest.mark.parametrize("wish", [{}, {"epoch": "1"}, {"epoch": 1, "now": "yes"}])
+def test_a_wish_to_end_that_says_nothing_is_refused(
+    staging: Staging, wish: dict[str, object]
+) -> None:
+    stage = staging(item("a"))
+
+    async def scene() -> None:
+        engine = stage.engine()
+        refused = stage.submit("stop", **wish)
+        assert await engine.run() is RunEnd.COMPLETED
+        assert "must be" in stage.command(refused).error
+
+    stage.play(scene)
