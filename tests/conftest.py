@@ -21,6 +21,9 @@ from tools.budgets import Spent, cpu_s, folder_of, overspent, read_budgets, tabl
 CI: Final = os.environ.get("CI") == "true"
 BUDGETS: Final = read_budgets(Path(__file__).with_name("budgets.toml"))
 
+FIGURE: Final = "figure"
+"""Property by which a test records what it measured; all are told at the end."""
+
 # No deadlines: how long one example takes says more about the machine than about the code.
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("dev", deadline=None)
@@ -56,6 +59,7 @@ class BudgetKeeper:
 
     def __init__(self) -> None:
         self._spent: defaultdict[str, Spent] = defaultdict(Spent)
+        self._figures: list[object] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -75,6 +79,7 @@ class BudgetKeeper:
         sums = self._spent[folder_of(report.nodeid)]
         sums.wall_s += report.duration
         if report.when == "teardown":
+            self._figures += (value for name, value in report.user_properties if name == FIGURE)
             sums.tests += 1
             sums.cpu_s += sum(
                 value
@@ -87,6 +92,10 @@ class BudgetKeeper:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._figures:
+            terminalreporter.section("figures")
+        for figure in self._figures:
+            terminalreporter.write_line(str(figure))
         terminalreporter.section("time by folder")
         for line in table(self._spent, BUDGETS):
             terminalreporter.write_line(line)
