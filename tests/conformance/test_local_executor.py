@@ -71,8 +71,8 @@ class TestLocalExecutor(ExecutorContract):
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
     def start_and_die(self, root: Path, spool: str, spec: ProcessSpec) -> None:
-        fields = {**vars(spec), "cwd": str(spec.cwd), "stdin": None}
-        del fields["stdin"]
+        fields = {**vars(spec), "cwd": str(spec.cwd)}
+        del fields["stdin"], fields["last_words"]
         engine = [sys.executable, "-c", ENGINE, str(root), spool, json.dumps(fields)]
         died = subprocess.run(
             engine, check=False, env={"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -335,6 +335,7 @@ def test_a_runner_imports_nothing_but_the_standard_library_and_its_neighbours() 
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert set(said.split()) == {
         "banksman.executors",
+        "banksman.executors.last_words",
         *(f"banksman.executors.{name}" for name in ("processes", "program", "runner", "spool")),
     }
 

@@ -10,8 +10,19 @@ from random import Random
 
 import pytest
 
-from banksman.core.outcome import Answered, Exited, Lost, Outcome, RateLimited, Stalled, Stopped
+from banksman.core.outcome import (
+    Answered,
+    Capped,
+    Exited,
+    Lost,
+    Outcome,
+    RateLimited,
+    Refused,
+    Stalled,
+    Stopped,
+)
 from banksman.core.quality import CheckStatus
+from banksman.core.retry import ErrorClass
 from banksman.core.task import Instant, ProjectId, Task, TaskId, TaskSpec
 from banksman.exceptions import OwnershipException, StoreException
 from banksman.ports import Brief, Checkout, Subject
@@ -71,6 +82,9 @@ def a_world(**faults: float) -> World:
         (Fate(kind="lost"), Lost()),
         (Fate(kind="stalled"), Stalled(silent_s=SILENCE_S)),
         (Fate(kind="question"), Answered(text="which?", questions=("Which one?",))),
+        (Fate(kind="denied"), Answered(text="done", denials=("run make",))),
+        (Fate(kind="refused"), Refused(error=ErrorClass.AUTHENTICATION, message="log in")),
+        (Fate(kind="capped"), Capped(message="enough is enough")),
         (Fate(kind="rate_limited", reset_at=Instant(7)), RateLimited(reset_at=Instant(7))),
     ],
 )

@@ -6,10 +6,12 @@ from typing import Final, assert_never
 
 from banksman.core.outcome import (
     Answered,
+    Capped,
     Exited,
     Lost,
     Outcome,
     RateLimited,
+    Refused,
     Stalled,
     Stopped,
     TimedOut,
@@ -21,13 +23,13 @@ EXIT_NOT_FOUND: Final = 127
 
 
 def failure_of(outcome: Outcome) -> Failure | None:
-    """Return what went wrong in a turn, or None for an answer.
+    """Return what went wrong in a turn; None for an answer, and for a limit that was reached.
 
     A stop that the engine did not ask for (the runner's time to live ran out) is a loss: the
     agent did nothing wrong.
     """
     match outcome:
-        case Answered():
+        case Answered() | Capped():
             return None
         case TimedOut(after_s=after_s):
             return Failure(
@@ -45,6 +47,8 @@ def failure_of(outcome: Outcome) -> Failure | None:
                 message="the agent's provider limits the rate",
                 reset_at=reset_at,
             )
+        case Refused(error=error, message=message):
+            return Failure(error=error, message=message)
         case Stopped(why=why):
             return Failure(error=ErrorClass.LOST, message=f"the agent was stopped: {why}")
         case Lost():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from banksman.core.retry import ErrorClass
 from banksman.core.task import Instant
 
 
@@ -17,6 +18,7 @@ class Usage:
         output_tokens: Tokens written.
         cost_microusd: Millionths of a US dollar.
         duration_ms: Wall time of the turn.
+        retries: Times that the agent's provider was asked again.
     """
 
     model: str = ""
@@ -24,6 +26,7 @@ class Usage:
     output_tokens: int = 0
     cost_microusd: int = 0
     duration_ms: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +48,11 @@ class Answered(Ended):
 
     Attributes:
         questions: What it asks a person; work may be unfinished.
+        denials: What it wanted to do and was not permitted to; work may be unfinished.
     """
 
     questions: tuple[str, ...] = ()
+    denials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,30 @@ class RateLimited(Ended):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refused(Ended):
+    """The agent ended with an error that it told the kind of.
+
+    Attributes:
+        error: Its class, which decides whether it is tried again.
+        message: One sentence for people, with the way out if a person has to take it.
+    """
+
+    error: ErrorClass
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capped(Ended):
+    """A limit that was set for the turn was reached; the work so far is in the workspace.
+
+    Attributes:
+        message: Which limit, in one sentence for people.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stopped(Ended):
     """The engine stopped the agent; its processes are gone."""
 
@@ -90,4 +119,6 @@ class Lost(Ended):
     """The runner died and left no result; none of its processes are left."""
 
 
-Outcome = Answered | TimedOut | Stalled | Exited | RateLimited | Stopped | Lost
+Outcome = (
+    Answered | TimedOut | Stalled | Exited | RateLimited | Refused | Capped | Stopped | Lost
+)

@@ -264,7 +264,7 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True)
 class UsageRecord:
-    """What one turn cost."""
+    """What one turn cost; `retries` is how often the agent's provider was asked again."""
 
     task_id: TaskId
     attempt: int
@@ -275,6 +275,7 @@ class UsageRecord:
     output_tokens: int = 0
     cost_microusd: int = 0
     duration_ms: int = 0
+    retries: int = 0
 
 
 Record = (

@@ -11,7 +11,7 @@ from typing import Final
 from banksman.executors.spool import RESULT, Spool
 from banksman.ports import ProcessEnd
 
-HOWS: Final = frozenset({"exited", "timeout", "silence", "stopped", "lost"})
+HOWS: Final = frozenset({"exited", "timeout", "silence", "lingered", "stopped", "lost"})
 WHOLE_MAX: Final = 1 << 53
 """Largest number believed: what every JSON reader still takes for whole."""
 CODE_MIN: Final = -64

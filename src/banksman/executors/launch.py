@@ -73,6 +73,8 @@ def spool_text(folder: Spool, spec: ProcessSpec) -> bytes:
             "timeout_s": spec.timeout_s,
             "silence_s": spec.silence_s,
             "output_bytes_max": spec.output_bytes_max,
+            "last_words": spec.last_words.decode("latin-1"),
+            "linger_s": spec.linger_s,
             "ttl_s": spec.ttl_s,
         }
     ).encode()
@@ -83,6 +85,7 @@ def _check(spec: ProcessSpec) -> None:
     assert spec.timeout_s > 0, "a time limit is above 0"
     assert spec.silence_s is None or spec.silence_s > 0, "a limit of silence is above 0"
     assert spec.ttl_s >= 0, "a time to live is 0 or more"
+    assert spec.linger_s >= 0, "what is left after the last words is 0 or more"
     assert spec.output_bytes_max >= OUTPUT_BYTES_MIN, "some output is kept"
     texts = (*spec.argv, *spec.env, *spec.env.values())
     if any("\0" in text for text in texts) or any("=" in name or not name for name in spec.env):

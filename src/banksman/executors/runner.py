@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from banksman.executors import processes
+from banksman.executors.last_words import LastWords
 from banksman.executors.program import IGNORED, Program, Specification
 from banksman.executors.spool import CONTROL, RESULT, RUNNER, Output, Spool
 
@@ -89,6 +90,7 @@ class Execution:
         self._program = self._printed = -1
         self._wake, self._woken = os.pipe()
         self._told_to_end = False
+        self._last_words = LastWords(spec.last_words)
         self._began = self._heard = time.monotonic()
 
     def run(self) -> None:
@@ -140,12 +142,20 @@ class Execution:
     def _patience_s(self) -> float:
         """Return how long nothing needs to be judged if nothing happens."""
         now = time.monotonic()
-        waits_s = [_LOOK_S, self._spec.timeout_s - (now - self._began)]
-        if self._spec.silence_s is not None:
-            waits_s.append(self._spec.silence_s - (now - self._heard))
+        waits_s = [_LOOK_S, *(at - now for _, at in self._limits())]
         if self._watch.is_alone():
             waits_s.append(_ALONE_ROUND_S)
         return max(0.0, min(waits_s))
+
+    def _limits(self) -> Iterator[tuple[str, float]]:
+        """Yield what ends it if it goes on, and when (monotonic)."""
+        if self._last_words.said:
+            # All that it was started for is done: no other limit matters any more.
+            yield "lingered", self._heard + self._spec.linger_s
+            return
+        yield "timeout", self._began + self._spec.timeout_s
+        if self._spec.silence_s is not None:
+            yield "silence", self._heard + self._spec.silence_s
 
     def _attend(self, timeout_s: float) -> None:
         """Wait until something happens, and take what was printed."""
@@ -167,7 +177,9 @@ class Execution:
         except BlockingIOError:
             return False
         if chunk:
-            self._heard = time.monotonic()
+            # Whoever prints on after the last words is not given more time for it.
+            if self._last_words.hear(chunk) or not self._last_words.said:
+                self._heard = time.monotonic()
             self._output.write(chunk)
         elif self._printed != -1:
             os.close(self._printed)
@@ -182,10 +194,8 @@ class Execution:
             self._how = "exited"
         elif (asked := self._asked()) is not None:
             self._how, self._why = "stopped", asked
-        elif now - self._began >= self._spec.timeout_s:
-            self._how = "timeout"
-        elif self._spec.silence_s is not None and now - self._heard >= self._spec.silence_s:
-            self._how = "silence"
+        else:
+            self._how = next((how for how, at in self._limits() if now >= at), "")
 
     def _asked(self) -> str | None:
         return "the runner was told to end" if self._told_to_end else self._watch.ask()

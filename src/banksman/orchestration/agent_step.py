@@ -14,7 +14,7 @@ from typing import Final
 from banksman.core.breakpoints import BreakpointType
 from banksman.core.failures import failure_of
 from banksman.core.names import branch_name
-from banksman.core.outcome import Answered, Outcome
+from banksman.core.outcome import Answered, Capped, Outcome
 from banksman.core.prompt import first_prompt
 from banksman.core.records import Attempt, Project, Step, Turn, UsageRecord
 from banksman.core.retry import ErrorClass, Failure
@@ -142,6 +142,7 @@ class AgentStep:
             attempt=attempt.number,
             turn=turn.number,
             prompt=turn.prompt,
+            followup=attempt.guidance if turn.number > 1 else "",
             workspace=place.path,
             home=place.home,
             env=place.env,
@@ -165,7 +166,10 @@ class AgentStep:
             if await self._ended_alike(attempt, failure) >= LOSSES_MAX:
                 return await self._desk.block(attempt, _lost_again(failure), write_turn)
             return await self._desk.fail(attempt, failure, write_turn)
-        assert isinstance(outcome, Answered), "what is no failure is an answer"
+        if isinstance(outcome, Capped):
+            stop = Stop(type=BreakpointType.BUDGET_EXCEEDED, message=outcome.message)
+            return await self._desk.block(attempt, stop, write_turn)
+        assert isinstance(outcome, Answered), "what is no failure and no limit is an answer"
         return await self._answered(attempt, outcome, write_turn)
 
     async def _ended_alike(self, attempt: Attempt, failure: Failure) -> int:
@@ -185,6 +189,8 @@ class AgentStep:
                 details=answer.questions,
             )
             return await self._desk.block(attempt, question, also)
+        if answer.denials:
+            return await self._desk.block(attempt, _not_permitted(answer.denials), also)
 
         def write(tx: Transaction) -> Attempt:
             also(tx)
@@ -192,6 +198,14 @@ class AgentStep:
             return self._desk.note(tx, told, "capture.intended")
 
         return await self._desk.ledger.commit(write)
+
+
+def _not_permitted(denials: tuple[str, ...]) -> Stop:
+    return Stop(
+        type=BreakpointType.AGENT_QUESTION,
+        message=f"the agent was not permitted to: {denials[0][:200]}",
+        details=denials,
+    )
 
 
 LOSSES_MAX: Final = 5
@@ -251,4 +265,5 @@ def _usage(attempt: Attempt, turn: Turn, outcome: Outcome) -> UsageRecord:
         output_tokens=outcome.usage.output_tokens,
         cost_microusd=outcome.usage.cost_microusd,
         duration_ms=outcome.usage.duration_ms,
+        retries=outcome.usage.retries,
     )

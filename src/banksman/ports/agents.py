@@ -23,7 +23,9 @@ class Brief:
         task: The task.
         attempt: Number of the attempt.
         turn: Number of the turn, 1 first.
-        prompt: All that the agent is told.
+        prompt: All that the agent is told, whole at each turn.
+        followup: Instead, what is new since the attempt's last turn, for an agent that
+            remembers their conversation; empty at the first turn.
         workspace: Where it may write, and nowhere else but in its home.
         home: A private folder for its `HOME`, the same in all turns of the attempt.
         env: Variables of the workspace (leased ports, paths), to be added to the agent's own.
@@ -39,6 +41,7 @@ class Brief:
     attempt: int
     turn: int
     prompt: str
+    followup: str = ""
     workspace: Path
     home: Path
     env: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -37,6 +37,9 @@ class ProcessSpec:
         timeout_s: Wall time it may take, monotonic, above 0.
         silence_s: Time it may print nothing, or none for no limit.
         output_bytes_max: Output kept; the middle of what is longer is dropped.
+        last_words: What a line of output begins with by which the program says that it is done.
+            Empty for a program without such words.
+        linger_s: How long it may take to end by itself after its last words.
         ttl_s: How long the tree lives on when no engine watches it; 0 ends it with the engine.
         marker: Execution id `project:task:attempt…`, in the environment of the whole tree as
             `BANKSMAN_EXECUTION`, by which survivors are found.
@@ -51,6 +54,8 @@ class ProcessSpec:
     timeout_s: float = 3600.0
     silence_s: float | None = None
     output_bytes_max: int = 4 << 20
+    last_words: bytes = b""
+    linger_s: float = 10.0
     ttl_s: float = 600.0
     marker: str = ""
     confinement: Confinement | None = None
@@ -61,7 +66,8 @@ class ProcessEnd:
     """How a tree of processes ended; all of it is gone.
 
     Attributes:
-        how: `exited`, `timeout`, `silence`, `stopped` or `lost` (the runner died).
+        how: `exited`, `timeout`, `silence`, `lingered` (it said its last words and did not
+            end), `stopped` or `lost` (the runner died).
         code: Exit code, below 0 for a signal; none if it never ended by itself.
         output: Standard output and error as printed, from the start and to the end, with a
             line between that says how much was dropped.

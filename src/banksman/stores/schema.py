@@ -345,8 +345,11 @@ USAGE: Final = table(
     number("output_tokens"),
     number("cost_microusd"),
     number("duration_ms"),
+    number("retries"),
     PrimaryKeyConstraint("task_id", "attempt", "turn"),
-    at_least("usage", 0, "input_tokens", "output_tokens", "cost_microusd", "duration_ms"),
+    at_least(
+        "usage", 0, "input_tokens", "output_tokens", "cost_microusd", "duration_ms", "retries"
+    ),
 )
 
 COMMAND: Final = table(

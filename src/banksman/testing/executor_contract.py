@@ -97,6 +97,28 @@ class ExecutorContract(ProgramPromises):
         spec = replace(python(place, text), silence_s=2.0)
         assert asyncio.run(self.executor(root).run("a", spec)).how == "exited"
 
+    def test_a_program_that_does_not_end_after_its_last_words_is_ended(
+        self, root: Path, place: Path
+    ) -> None:
+        text = STUBBORN.replace('print("ready"', 'print("no done\\ndone: well"')
+        spec = replace(python(place, text), last_words=b"done", linger_s=0.5)
+        end = asyncio.run(self.executor(root).run("a", spec))
+        assert (end.how, end.code, end.output) == ("lingered", None, b"no done\ndone: well\n")
+        assert not is_anyone_alive(place)
+
+    def test_a_program_that_ends_soon_after_its_last_words_has_just_ended(
+        self, root: Path, place: Path
+    ) -> None:
+        text = "import os, time; os.write(1, b'done'); time.sleep(0.5); os._exit(7)"
+        spec = replace(python(place, text), last_words=b"done", silence_s=0.2)
+        end = asyncio.run(self.executor(root).run("a", spec))
+        assert (end.how, end.code) == ("exited", 7)
+
+    def test_last_words_in_the_middle_of_a_line_are_none(self, root: Path, place: Path) -> None:
+        text = "import time; print('not done', flush=True); time.sleep(0.5)"
+        spec = replace(python(place, text), last_words=b"done", linger_s=0.0)
+        assert asyncio.run(self.executor(root).run("a", spec)).how == "exited"
+
     def test_a_program_that_closes_its_output_is_waited_for(
         self, root: Path, place: Path
     ) -> None:

@@ -5,22 +5,38 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from banksman.core.outcome import (
     Answered,
+    Capped,
     Exited,
     Lost,
     Outcome,
     RateLimited,
+    Refused,
     Stalled,
     Stopped,
 )
+from banksman.core.retry import ErrorClass
 from banksman.core.task import Instant
 from banksman.ports import Brief
 from banksman.testing.world import Hand, SimProcess, World
 
 SILENCE_S = 900.0
 WORK_S = 120.0
+ENDINGS: Final[Mapping[str, Outcome]] = MappingProxyType(
+    {
+        "lost": Lost(),
+        "error": Exited(code=1, text="it broke"),
+        "stalled": Stalled(silent_s=SILENCE_S),
+        "question": Answered(text="which?", questions=("Which one?",)),
+        "denied": Answered(text="done", denials=("run make",)),
+        "refused": Refused(error=ErrorClass.AUTHENTICATION, message="log in"),
+        "capped": Capped(message="enough is enough"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +45,7 @@ class Fate:
 
     Attributes:
         kind: `right` and `wrong` write work that passes and fails its check; `idle` writes
-            nothing; `lost`, `error`, `stalled`, `question` and `rate_limited` end as they say.
+            nothing; `rate_limited` and those of `ENDINGS` end as they say.
         after_s: How long it takes.
         files: More that it writes, by path, whatever its kind; see `SimCheck` for what fails.
         reset_at: Until when the rate is limited, if the agent tells.
@@ -142,15 +158,7 @@ class SimAgent:
         match process.kind:
             case "stopped":
                 return Stopped(why=process.how)
-            case "lost":
-                return Lost()
-            case "error":
-                return Exited(code=1, text="it broke")
-            case "stalled":
-                return Stalled(silent_s=SILENCE_S)
-            case "question":
-                return Answered(text="which?", questions=("Which one?",))
             case "rate_limited":
                 return RateLimited(reset_at=process.reset_at)
-            case _:
-                return Answered(text="done")
+            case kind:
+                return ENDINGS.get(kind, Answered(text="done"))

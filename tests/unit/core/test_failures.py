@@ -9,10 +9,12 @@ import pytest
 from banksman.core.failures import failure_of
 from banksman.core.outcome import (
     Answered,
+    Capped,
     Exited,
     Lost,
     Outcome,
     RateLimited,
+    Refused,
     Stalled,
     Stopped,
     TimedOut,
@@ -23,6 +25,8 @@ from banksman.core.task import Instant
 TABLE: list[tuple[Outcome, ErrorClass | None, str]] = [
     (Answered(text="error: no"), None, ""),
     (Answered(questions=("Which?",)), None, ""),
+    (Answered(denials=("write",)), None, ""),
+    (Capped(message="enough"), None, ""),
     (TimedOut(after_s=3600.0), ErrorClass.TIMEOUT, "the agent took longer than 3600 s"),
     (TimedOut(after_s=0.5), ErrorClass.TIMEOUT, "the agent took longer than 0.5 s"),
     (Stalled(silent_s=900.0), ErrorClass.STALLED, "the agent was silent for 900 s"),
@@ -32,6 +36,7 @@ TABLE: list[tuple[Outcome, ErrorClass | None, str]] = [
     (Exited(code=127), ErrorClass.NOT_FOUND, "the agent's program was not found"),
     (Exited(code=126), ErrorClass.VALIDATION, "the agent's program cannot be executed"),
     (RateLimited(), ErrorClass.RATE_LIMIT, "the agent's provider limits the rate"),
+    (Refused(error=ErrorClass.POLICY, message="it may not"), ErrorClass.POLICY, "it may not"),
     (Stopped(why="nobody watches"), ErrorClass.LOST, "the agent was stopped: nobody watches"),
     (Lost(), ErrorClass.LOST, "the agent's runner died"),
 ]

@@ -8,16 +8,19 @@ import pytest
 
 from banksman.core.outcome import (
     Answered,
+    Capped,
     Ended,
     Exited,
     Lost,
     Outcome,
     RateLimited,
+    Refused,
     Stalled,
     Stopped,
     TimedOut,
     Usage,
 )
+from banksman.core.retry import ErrorClass
 
 ENDINGS = (
     Answered(text="done"),
@@ -25,6 +28,8 @@ ENDINGS = (
     Stalled(silent_s=2.0),
     Exited(code=-9),
     RateLimited(),
+    Refused(error=ErrorClass.SERVER_ERROR, message="down"),
+    Capped(message="enough"),
     Stopped(why="cancelled"),
     Lost(),
 )
@@ -42,7 +47,7 @@ def test_every_ending_carries_what_was_printed_and_what_it_cost(ending: Ended) -
 
 
 def test_an_answer_asks_nothing_by_itself() -> None:
-    assert Answered().questions == ()
+    assert (Answered().questions, Answered().denials) == ((), ())
 
 
 def test_a_rate_limit_may_not_know_its_end() -> None:

@@ -51,14 +51,17 @@ class Plot:
     Attributes:
         fates: By key, of all turns of all attempts.
         begun: Each turn that began: key, attempt and turn, in their order.
+        followups: What was new to each of them.
     """
 
     fates: Mapping[str, Sequence[Fate]] = field(default_factory=dict[str, Sequence[Fate]])
     begun: list[tuple[str, int, int]] = field(default_factory=list[tuple[str, int, int]])
+    followups: list[str] = field(default_factory=list[str])
 
     def __call__(self, _: World, brief: Brief) -> Fate:
         key = brief.task.spec.key
         number = sum(one[0] == key for one in self.begun)
         self.begun.append((key, brief.attempt, brief.turn))
+        self.followups.append(brief.followup)
         fates = self.fates.get(key, (Fate(),))
         return fates[min(number, len(fates) - 1)]

@@ -123,6 +123,17 @@ def test_what_failed_is_told_in_the_next_turn_and_in_the_next_attempt(staging: S
         assert first.prompt.splitlines()[0] in later.prompt, "and the whole task"
 
 
+def test_an_agent_that_remembers_is_told_only_what_is_new(staging: Staging) -> None:
+    stage = staging(
+        item("a", turns_max=2),
+        fates={"a": [Fate(kind="wrong"), Fate(kind="wrong"), Fate()]},
+    )
+    assert stage.run_plan() is RunEnd.COMPLETED
+    first, second, new_attempt = stage.plot.followups
+    assert first == new_attempt == ""
+    assert second.startswith("The work was checked in a fresh checkout and is not accepted")
+
+
 def test_the_words_of_a_failed_gate_outlive_a_lost_attempt(staging: Staging) -> None:
     stage = staging(
         item("a", turns_max=1),
@@ -146,6 +157,39 @@ def test_an_agent_that_is_not_configured_fails_its_task_at_once(staging: Staging
     assert stage.statuses() == {"a": "failed", "b": "completed"}
     assert stage.task("a").reason == "agent 'nobody' is not configured"
     assert stage.task("a").attempt == 1
+
+
+def test_an_error_that_the_agent_names_is_told_in_its_words(staging: Staging) -> None:
+    stage = staging(item("a"), fates={"a": [Fate(kind="refused")]})
+    assert stage.run_plan() is RunEnd.FAILED
+    assert (stage.task("a").reason, stage.task("a").attempt) == ("log in", 1)
+    assert stage.attempts("a")[0].error is ErrorClass.AUTHENTICATION
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "message"),
+    [
+        ("capped", BreakpointType.BUDGET_EXCEEDED, "enough is enough"),
+        ("denied", BreakpointType.AGENT_QUESTION, "the agent was not permitted to: run make"),
+    ],
+)
+def test_a_turn_that_was_cut_short_asks_a_person_and_its_work_is_kept(
+    staging: Staging, kind: str, asked: BreakpointType, message: str
+) -> None:
+    cut = Fate(kind=kind, files={"half": "half-done"})
+    stage = staging(item("a"), fates={"a": [cut, Fate()]})
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(stage.engine().run())
+            await stage.until(stage.stands("a", S.BLOCKED))
+            assert (stage.event().type, stage.event().message) == (asked, message)
+            await stage.resolve(stage.event(), Resolution.RETRY, "Go on.")
+        assert run.result() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.files()["half"] == "half-done"
+    assert stage.turns("a", 2)[0].prompt.endswith("Go on.\n"), kind
 
 
 def test_a_question_is_answered_in_the_next_attempt_which_has_the_work_so_far(

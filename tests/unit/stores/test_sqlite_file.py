@@ -107,6 +107,17 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> N
     store.close()
 
 
+def test_what_turns_cost_before_retries_were_counted_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, path, revision="0002")
+        connection.execute("INSERT INTO usage VALUES (1, 1, 1, 'command', 'm', 2, 3, 4, 5)")
+    SqliteStore.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT cost_microusd, duration_ms, retries FROM usage")
+        assert rows.fetchall() == [(4, 5, 0)]
+
+
 def test_migrations_that_fail_leave_the_store_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

@@ -246,7 +246,8 @@ ROWS: Final[Mapping[str, Mapping[str, object]]] = {
         "deleted": 0,
     },
     "usage": {
-        **dict.fromkeys(("input_tokens", "output_tokens", "cost_microusd", "duration_ms"), 0),
+        **dict.fromkeys(("input_tokens", "output_tokens", "cost_microusd"), 0),
+        **dict.fromkeys(("duration_ms", "retries"), 0),
         "task_id": 1,
         "attempt": 9,
         "turn": 1,
@@ -313,6 +314,7 @@ WRONG: Final = (
     ("file_change", {"change": "blessed"}),
     ("file_change", {"added": -1}),
     ("usage", {"cost_microusd": -1}),
+    ("usage", {"retries": -1}),
     ("usage", {"attempt": 8}),
     ("command", {"applied_at": 1, "withdrawn_at": 1}),
     ("command", {"project_id": 7}),
