@@ -10,7 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from banksman.exceptions import StoreException
 from banksman.state.recovery import differences, entries, rebuild
+from banksman.stores.reader import Reader
 from banksman.stores.sqlite import SqliteStore
 
 SETTINGS = """\
@@ -20,8 +22,48 @@ parallel = 4
 
 [agents.write]
 type = "command"
-shell = 'sleep 0.05; echo "done = True" > "$BANKSMAN_TASK_KEY.py"'
+command = ["sh", "write.sh"]
+
+[checks.syntax]
+type = "syntax"
+
+[checks.tests]
+type = "tests"
+command = ["sh", "report.sh", "{junit}"]
 """
+AGENT = """\
+# Does its task; some only when told what is wrong with the work, and one never.
+sleep 0.05
+done=True
+case $BANKSMAN_TASK_KEY in
+    *1) grep -q "is not done yet" "$BANKSMAN_PROMPT_FILE" || done=False ;;
+    t7) done=False ;;
+esac
+echo "done = $done" > "$BANKSMAN_TASK_KEY.py"
+"""
+RUNNER = """\
+# Writes a JUnit report to $1: one test for each task's file, and one that always passes.
+code=0
+exec > "$1"
+echo '<testsuite><testcase name="begin"/>'
+for file in t*.py; do
+    [ -e "$file" ] || continue
+    echo "<testcase name='$file'>"
+    if ! grep -qx 'done = True' "$file"; then
+        echo "<failure message='$file is not done yet'/>"
+        code=1
+    fi
+    echo '</testcase>'
+done
+echo '</testsuite>'
+exit $code
+"""
+ASKING = "t7"
+"""The task that no agent gets done, and for which a person is asked."""
+COMMAND = ("-m", "banksman")
+RUN = (*COMMAND, "run", "--no-wait")
+WAITING = 3
+"""The exit code of a run that waits for a person."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +136,10 @@ def make_project(folder: Path, keys: dict[str, list[str]], settings: str = SETTI
         "XDG_STATE_HOME": str(folder / "state"),
     }
     project = Project(root, environ)
-    tasks = [{"key": key, "title": f"Do {key}", "needs": needs} for key, needs in keys.items()]
+    tasks = [_task(key, needs) for key, needs in keys.items()]
     (root / "plan.yaml").write_text(json.dumps({"version": 1, "tasks": tasks}))
+    (root / "write.sh").write_text(AGENT)
+    (root / "report.sh").write_text(RUNNER)
     (root / "banksman.toml").write_text(settings)
     project.git("init", "-q", "-b", "main")
     project.git("config", "user.name", "Somebody")
@@ -103,6 +147,48 @@ def make_project(folder: Path, keys: dict[str, list[str]], settings: str = SETTI
     project.git("add", "-A")
     project.git("commit", "-q", "-m", "begin")
     return project
+
+
+def _task(key: str, needs: list[str]) -> dict[str, object]:
+    task: dict[str, object] = {"key": key, "title": f"Do {key}", "needs": needs}
+    return task | ({"turns": 1, "retries": 0} if key == ASKING else {})
+
+
+def finish(project: Project) -> None:
+    """Run the plan to its end, which must be good."""
+    ended = project.run(*RUN)
+    assert ended.returncode == 0, ended.stderr.decode()
+
+
+def wait_for_a_person(project: Project) -> None:
+    """Run the plan until nothing but a person can move it."""
+    ended = project.run(*RUN)
+    assert ended.returncode == WAITING, ended.stderr.decode()
+
+
+def asked(project: Project) -> tuple[int, ...]:
+    """Return the breakpoints that are open."""
+    with Reader(project.state / "state.db") as reader:
+        events = [reader.breakpoints(known.id) for known in reader.projects()]
+    return tuple(event.id for each in events for event in each)
+
+
+def written(project: Project) -> int:
+    """Return how many lines the journal has."""
+    try:
+        with Reader(project.state / "state.db") as reader:
+            return reader.revision()
+    except StoreException:  # Nobody has made it yet.
+        return 0
+
+
+def edit_by_hand(project: Project) -> None:
+    """Answer the open breakpoint as a person does: look where the work is, mend it, say so."""
+    (number,) = asked(project)
+    shown = json.loads(project.output(*COMMAND, "breakpoint", "show", str(number), "--json"))
+    assert shown["task"] == ASKING, shown
+    (Path(shown["workspace"]) / f"{ASKING}.py").write_text("done = True\n")
+    project.output(*COMMAND, "resolve", str(number), "edit")
 
 
 def layers(count: int, width: int) -> dict[str, list[str]]:
@@ -119,8 +205,8 @@ def assert_done_once(project: Project, keys: dict[str, list[str]]) -> None:
     """Every task is integrated exactly once, and the journal rebuilds the tables."""
     subjects = project.git("log", "--format=%s", "main..banksman/target").splitlines()
     assert Counter(subjects) == Counter(f"Do {key}" for key in keys)
-    files = set(project.git("ls-tree", "--name-only", "banksman/target").splitlines())
-    assert {f"{key}.py" for key in keys} <= files
+    works = [project.git("show", f"banksman/target:{key}.py") for key in keys]
+    assert works == ["done = True\n"] * len(keys), "whose first turn was wrong was told so"
     assert project.git("status", "--porcelain") == ""
     assert len(project.git("worktree", "list").splitlines()) == 1
     assert_rebuilt(project)

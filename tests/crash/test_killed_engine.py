@@ -3,28 +3,58 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from banksman.orchestration.protocol import Point
-from tests.crash.real_projects import assert_done_once, layers, make_project
+from tests.crash.real_projects import (
+    ASKING,
+    RUN,
+    Project,
+    asked,
+    assert_done_once,
+    edit_by_hand,
+    finish,
+    layers,
+    make_project,
+    wait_for_a_person,
+    written,
+)
+from tests.waiting import until
 
-RUN = ("-m", "banksman", "run", "--no-wait")
 MOMENTS = 30
+LINES_MAX = 24
+"""How many lines of the journal an engine may live; a task takes about fifteen."""
 STOPS = frozenset({Point.STOP_INTENDED, Point.STOP_ACTED, Point.STOP_SAVED})
+ONCE_A_TASK = frozenset(point for point in Point if point.startswith(("integrate.", "clean.")))
+AFTER_AN_EDIT = (
+    Point.CAPTURE_ACTED,
+    Point.CHECK_RECORDED,
+    Point.INTEGRATE_ACTED,
+    Point.CLEAN_SAVED,
+)
 
 
 @pytest.mark.parametrize("point", [point for point in Point if point not in STOPS])
 def test_a_plan_goes_on_after_a_death_at_a_point(point: Point, tmp_path: Path) -> None:
     keys = layers(3, 2)
     project = make_project(tmp_path, keys)
-    died = project.run("-m", "banksman.testing.kill_at", point, "2")
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    done = project.run(*RUN)
-    assert done.returncode == 0, done.stderr.decode()
+    # The third turn of the first two tasks is the one that was sent back.
+    die_at(project, point, 2 if point in ONCE_A_TASK else 3)
+    finish(project)
+    assert_done_once(project, keys)
+
+
+@pytest.mark.parametrize("point", AFTER_AN_EDIT)
+def test_what_a_person_edited_survives_a_death_at_a_point(point: Point, tmp_path: Path) -> None:
+    keys: dict[str, list[str]] = {ASKING: []}
+    project = make_project(tmp_path, keys)
+    wait_for_a_person(project)
+    edit_by_hand(project)
+    die_at(project, point, 1)
+    finish(project)
     assert_done_once(project, keys)
 
 
@@ -32,18 +62,37 @@ def test_a_plan_of_forty_tasks_survives_thirty_random_deaths(tmp_path: Path) -> 
     random = Random(40)
     keys = layers(40, 5)
     project = make_project(tmp_path, keys)
-    deaths = 0
+    deaths = edits = 0
     while deaths < MOMENTS:
-        engine = project.start(*RUN)
-        try:
-            engine.communicate(timeout=0.6 + random.random() * 1.2)
-        except subprocess.TimeoutExpired:
-            engine.kill()
-            engine.communicate()
-            deaths += 1
-        else:
+        code = run_for(project, random.randint(1, LINES_MAX))
+        deaths += code == -signal.SIGKILL
+        if asked(project):
+            edit_by_hand(project)
+            edits += 1
+        elif code == 0:
             break
-    done = project.run(*RUN)
-    assert done.returncode == 0, done.stderr.decode()
+    finish(project)
     assert_done_once(project, keys)
-    assert deaths == MOMENTS, "the plan was over too soon: make its tasks slower"
+    assert edits == 1, "a person was asked on the way, once"
+    assert deaths == MOMENTS, "the plan was over too soon: let the lives be shorter"
+
+
+def run_for(project: Project, lines: int) -> int:
+    """Run until the journal has so many lines more, and kill the engine; return its code."""
+    wanted = written(project) + lines
+    engine = project.start(*RUN)
+    try:
+        until(
+            lambda: engine.poll() is not None or written(project) >= wanted,
+            f"line {wanted} of the journal",
+        )
+    finally:
+        engine.kill()
+        engine.communicate()
+    return engine.returncode
+
+
+def die_at(project: Project, point: Point, nth: int) -> None:
+    """Run until the engine comes past a point for the n-th time, and is killed there."""
+    died = project.run("-m", "banksman.testing.kill_at", point, str(nth))
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
