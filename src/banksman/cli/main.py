@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from click.shell_completion import shell_complete
 from banksman import __version__
 from banksman.cli.here import COMPLETION_VARIABLE, PROGRAM, Here
 from banksman.cli.lazy import Entry, LazyGroup, load
+from banksman.cli.streams import Output, make_sound
 from banksman.cli.text import clean
 from banksman.config.environment import environment
 from banksman.exceptions import (
@@ -97,15 +97,10 @@ def main(*, behind: bool = False) -> None:
     Args:
         behind: This process was started by a command that is to leave it running.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # What the terminal's encoding lacks must not end a command.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    output = make_sound()
     instruction = environment().get(COMPLETION_VARIABLE)
-    if instruction:
-        sys.exit(shell_complete(banksman, {}, PROGRAM, COMPLETION_VARIABLE, instruction))
-    code = exit_code(sys.argv[1:], behind=behind)
-    sys.exit(_flushed(code))
+    code = _completed(instruction) if instruction else exit_code(sys.argv[1:], behind=behind)
+    sys.exit(_flushed(code, output))
 
 
 def exit_code(arguments: list[str], *, behind: bool = False) -> int:
@@ -121,6 +116,14 @@ def exit_code(arguments: list[str], *, behind: bool = False) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo(err=True)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_PIPE_CLOSED
+
+
+def _completed(instruction: str) -> int:
+    """Answer how a command line could go on, in the words of a shell's completion."""
+    try:
+        return shell_complete(banksman, {}, PROGRAM, COMPLETION_VARIABLE, instruction)
     except BrokenPipeError:
         return EXIT_PIPE_CLOSED
 
@@ -174,18 +177,25 @@ def _tell(error: Exception, here: Here) -> int:
     if not isinstance(error, REFUSED):
         lines.append(load("banksman.cli.logs", "keep_traceback")(error, here))
     first, *rest = (clean(line, lines=True) for line in lines)
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {first}", err=True)
+    _complain(first)
     for line in rest:
         click.echo(line, err=True)
     return EXIT_REFUSED if isinstance(error, REFUSED) else EXIT_BROKEN
 
 
-def _flushed(code: int) -> int:
-    """Return the code after the last of the output is out, or the one for a closed pipe."""
-    try:
+def _complain(sentence: str) -> None:
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {sentence}", err=True)
+
+
+def _flushed(code: int, output: Output) -> int:
+    """Return the code after the last of the output is out, or the one of a broken output."""
+    with suppress(BrokenPipeError):
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would try once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return code or EXIT_PIPE_CLOSED
-    return code
+    match output.broken:
+        case None:
+            return code
+        case BrokenPipeError():
+            return code or EXIT_PIPE_CLOSED
+        case problem:
+            _complain(f"the output cannot be written ({problem.strerror}).")
+            return EXIT_REFUSED if code in {0, EXIT_PIPE_CLOSED} else code

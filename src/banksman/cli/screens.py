@@ -67,6 +67,14 @@ class LiveScreen:
         self._live.update(drawn(progress), refresh=True)
 
 
+class _Console(Console):
+    """A console whose terminal may go away without ending the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error go on to whoever draws."""
+        raise  # noqa: PLE0704 - called while it is handled
+
+
 def drawn(progress: Progress) -> Group:
     """Return what is under way as something that rich can draw; nothing in it is markup."""
     return Group(_attempts(progress), *_questions(progress.questions), _totals(progress))
@@ -80,7 +88,7 @@ def screen_for(*, as_json: bool, colour: bool) -> Generator[Screen]:
     elif not on_terminal():
         yield LineScreen()
     else:
-        console = Console(no_color=not colour, highlight=False, markup=False, emoji=False)
+        console = _Console(no_color=not colour, highlight=False, markup=False, emoji=False)
         with Live(console=console, auto_refresh=False, transient=True) as live:
             yield LiveScreen(console, live)
 
