@@ -56,6 +56,9 @@ class SystemClock:
     def now(self) -> Instant:
         return Instant(time.time_ns() // 1_000_000)
 
+    def since_boot(self) -> float:
+        raise AssertionError("no executor asks")
+
     def monotonic(self) -> float:
         return time.monotonic()
 

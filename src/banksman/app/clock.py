@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from banksman.core.task import Instant
+
+# Linux and macOS have one that goes on through sleep, under different names.
+_SINCE_BOOT: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -15,5 +19,9 @@ class SystemClock:
         return Instant(time.time_ns() // 1_000_000)
 
     def monotonic(self) -> float:
-        """Return seconds from some point; never goes back."""
+        """Return seconds from some point; never goes back, and rests when the machine does."""
         return time.monotonic()
+
+    def since_boot(self) -> float:
+        """Return seconds from some point; goes on while the machine sleeps."""
+        return time.clock_gettime(_SINCE_BOOT)

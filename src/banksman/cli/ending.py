@@ -10,7 +10,8 @@ import click
 from banksman.cli.answers import EndAnswer, EndedTask
 from banksman.cli.tables import on_terminal, print_json_line, print_rows, state_colour
 from banksman.cli.text import clean
-from banksman.cli.views import question_of, span
+from banksman.cli.views import question_of
+from banksman.core.clocks import span
 from banksman.core.records import Ending, Project
 from banksman.core.task import ProjectId, TaskStatus
 from banksman.stores.reader import Reader

@@ -45,6 +45,8 @@ _PHRASES: Final = {
     "attempt.conflicted": "conflicts with the target branch",
     "attempt.ended": "attempt {attempt} has ended",
     "integration.intended": "is put onto the target branch",
+    "clock.jumped": "the clock was set",
+    "machine.slept": "the machine slept",
     "stop.intended": "is to be stopped",
     "command.stop": "the run is to end",
     "breakpoint.opened": "a breakpoint opens",
@@ -75,6 +77,8 @@ NOTABLE: Final = frozenset(
         "attempt.accepted",
         "stop.intended",
         "command.stop",
+        "clock.jumped",
+        "machine.slept",
     }
 )
 """What somebody who watches a run wants to hear of; the rest is in the log."""

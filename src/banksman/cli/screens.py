@@ -17,7 +17,8 @@ from banksman.cli.following import Screen
 from banksman.cli.phrases import NOTABLE, told
 from banksman.cli.tables import STATE_COLOURS, on_terminal, print_json_line
 from banksman.cli.text import clean
-from banksman.cli.views import Progress, Question, moment, span
+from banksman.cli.views import Progress, Question, moment
+from banksman.core.clocks import span
 
 _OPENED: Final = frozenset({"task.breakpoint_opened", "task.attempt_blocked"})
 """Told as a question, with the commands that answer it."""

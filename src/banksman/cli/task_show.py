@@ -11,7 +11,8 @@ from banksman.cli.here import Here, examples, json_option
 from banksman.cli.tables import print_json, print_pairs
 from banksman.cli.task_names import task_argument
 from banksman.cli.text import clean
-from banksman.cli.views import moment, span
+from banksman.cli.views import moment
+from banksman.core.clocks import span
 from banksman.core.records import Attempt, CheckResult
 from banksman.core.task import TaskId
 from banksman.stores.views import TaskDetails

@@ -8,13 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from banksman.core.breakpoints import Left, sensible
+from banksman.core.clocks import span
 from banksman.core.records import BreakpointEvent
 from banksman.core.task import Instant, TaskId, TaskStatus
 from banksman.stores.views import StatusView, TaskView
-
-_MINUTE_S: Final = 60
-_HOUR_S: Final = 3600
-_DAY_S: Final = 86_400
 
 _STEPS: Final = {
     "agent": "agent",
@@ -187,22 +184,6 @@ def doing(task: TaskView, now: Instant) -> str:
             return f"breakpoint {numbers}{': ' if task.reason else ''}{task.reason}"
         case _:
             return task.reason
-
-
-def span(seconds: int) -> str:
-    """Return a span of time as people write it.
-
-    Examples:
-        >>> span(7), span(130), span(7260), span(200_000)
-        ('7s', '2m10s', '2h01m', '2d07h')
-    """
-    if seconds < _MINUTE_S:
-        return f"{seconds}s"
-    if seconds < _HOUR_S:
-        return f"{seconds // _MINUTE_S}m{seconds % _MINUTE_S:02}s"
-    if seconds < _DAY_S:
-        return f"{seconds // _HOUR_S}h{seconds % _HOUR_S // _MINUTE_S:02}m"
-    return f"{seconds // _DAY_S}d{seconds % _DAY_S // _HOUR_S:02}h"
 
 
 def moment(at: Instant) -> str:

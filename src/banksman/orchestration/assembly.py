@@ -24,6 +24,7 @@ from banksman.orchestration.protocol import Reach, pass_by
 from banksman.orchestration.quality_controller import QualityController
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.orchestration.task_scheduler import TaskScheduler
+from banksman.orchestration.timekeeper import Timekeeper
 from banksman.orchestration.worker import StepRunner, Worker
 from banksman.ports import Agent, Chance, Check, Clock, Store, Workspaces
 from banksman.state.state_manager import StateManager
@@ -93,6 +94,7 @@ class Assembly:
                 ledger=ledger,
                 worker=_worker(desk, decisions, ports=ports, manner=manner),
                 commands=CommandDesk(self._state, self._flow, breakpoints),
+                timekeeper=Timekeeper(self._state, self._flow, ports.clock),
                 workspaces=ports.workspaces,
                 rules=manner.rules,
             )

@@ -34,6 +34,7 @@ from banksman.orchestration.decision_engine import DecisionEngine
 from banksman.orchestration.group_commit import GroupCommit
 from banksman.orchestration.slots import Slots
 from banksman.orchestration.task_flow import TaskFlow
+from banksman.orchestration.timekeeper import Timekeeper
 from banksman.orchestration.worker import Employment, Worker
 from banksman.ports import Transaction, Workspaces
 from banksman.state.state_manager import StateManager
@@ -93,6 +94,7 @@ class EngineParts:
     ledger: GroupCommit
     worker: Worker
     commands: CommandDesk
+    timekeeper: Timekeeper
     workspaces: Workspaces
     rules: RunRules = field(default_factory=RunRules)
 
@@ -177,6 +179,7 @@ class Engine:
 
     def _round(self, group: asyncio.TaskGroup) -> RunEnd | None:
         """Commit one round and act on it."""
+        self._parts.timekeeper.tick(self._parts.project_id)
         done = self._parts.ledger.flush(self._duties)
         for attempt in done.claimed:
             self._employ(attempt, group)

@@ -8,14 +8,18 @@ from banksman.core.task import Instant
 
 
 class Clock(Protocol):
-    """Two clocks: one for what is stored, one for durations."""
+    """Three clocks: one for what is stored, one for durations, one to hold both against."""
 
     def now(self) -> Instant:
         """Return the time of day, ms UTC; it may jump."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds from some point; never goes back."""
+        """Return seconds from some point; never goes back, and rests when the machine does."""
+        ...
+
+    def since_boot(self) -> float:
+        """Return seconds from some point; goes on while the machine sleeps."""
         ...
 
 

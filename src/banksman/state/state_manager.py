@@ -215,6 +215,33 @@ class StateManager:
         self._notify(wanted)
         return wanted
 
+    def retime(
+        self,
+        tx: Transaction,
+        project_id: ProjectId,
+        times: Mapping[TaskId, Instant],
+        *,
+        kind: str,
+        reason: str,
+    ) -> None:
+        """Let the delays of these tasks end at other times of day, which is no transition.
+
+        Raises:
+            RecordNotFoundException: No such task.
+            StaleWriterException: Another engine owns the project by now.
+        """
+        project = self._checked(tx, project_id)
+        stored = (tx.task(task_id) for task_id in sorted(times))
+        tasks = [
+            replace(task, not_before=times[task.id], version=task.version + 1)
+            for task in stored
+        ]
+        for task in tasks:
+            tx.save_task(task)
+            self._notify(task)
+        writes = tuple(journal.state_write(task) for task in tasks)
+        tx.append(replace(self._line(project, kind), reason=reason, writes=writes))
+
     def record(
         self,
         tx: Transaction,

@@ -24,6 +24,10 @@ class FakeClock:
         """Return the seconds that have passed."""
         return self._monotonic
 
+    def since_boot(self) -> float:
+        """Return the seconds that have passed: this machine never sleeps."""
+        return self._monotonic
+
     def advance(self, seconds: float) -> None:
         """Let time pass on both clocks."""
         assert seconds >= 0, "time does not go back; the time of day may `jump`"

@@ -62,11 +62,17 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock:
-    """A `Clock` that reads a loop's time; `skew_ms` makes the time of day jump."""
+    """A `Clock` that reads a loop's time.
+
+    Attributes:
+        skew_ms: Makes the time of day jump.
+        asleep_s: How long the machine has slept so far.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.skew_ms = 0
+        self.asleep_s = 0.0
 
     def now(self) -> Instant:
         """Return the virtual time of day."""
@@ -75,6 +81,15 @@ class LoopClock:
     def monotonic(self) -> float:
         """Return virtual seconds."""
         return self._loop.time()
+
+    def since_boot(self) -> float:
+        """Return virtual seconds, those asleep included."""
+        return self._loop.time() + self.asleep_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let the machine have slept for so long."""
+        self.skew_ms += round(seconds * 1000)
+        self.asleep_s += seconds
 
 
 def run_virtual(main: Coroutine[object, object, T], loop: VirtualTimeLoop) -> T:
