@@ -14,7 +14,8 @@
     ├── OwnershipException               another engine owns the project
     ├── StoreException                   the database failed or may not be used
     ├── WorkspaceException               git or the file system refused
-    │   └── TargetBusyException          somebody has the target branch checked out
+    │   ├── TargetBusyException          somebody has the target branch checked out
+    │   └── GitChangedException          git's configuration or hooks changed under us
     ├── ExecutorException                a process could not be started or found
     └── CheckException                   a check could not be run
 
@@ -25,7 +26,7 @@ of one attempt, and the plug-in boundary.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 @dataclass(eq=False, kw_only=True)
@@ -257,6 +258,28 @@ class TargetBusyException(WorkspaceException):
 
     branch: str
     worktree: str
+
+
+GIT_CHANGED: Final = (
+    "git's configuration or hooks were changed while agents ran: undo what you do not want, "
+    "then answer"
+)
+"""The one sentence of it; what changed is said beside it."""
+
+
+@dataclass(eq=False, kw_only=True)
+class GitChangedException(WorkspaceException):
+    """What git may run in this repository changed since it was trusted.
+
+    Attributes:
+        changes: What changed, one line each, escaped.
+    """
+
+    code: ClassVar[str] = "workspace.git_changed"
+    recovery: ClassVar[str] = "Look at what it names, and undo what you do not want."
+
+    message: str = GIT_CHANGED
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False, kw_only=True)

@@ -28,6 +28,7 @@ from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.layout import delete, folders
 from banksman.workspaces.repository import Repository, inspect
+from banksman.workspaces.trust import Trust
 
 _DAY_MS: Final = 86_400_000
 _OVER: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.FAILED})
@@ -126,12 +127,16 @@ async def _clean(place: Place, settings: Settings, known: _Known, *, days: int) 
     plan = await _plan(place, settings, known, days=days)
     executor = LocalExecutor(place.state_dir / "spool", SystemClock())
     repository = await _repository(place, settings, known)
+    git = Git(settings.environment)
+    trust = Trust(git, repository.common_dir, place.trust)
+    await trust.begin(anew=not known.unfinished)
     workspaces = GitWorkspaces(
         repository,
-        git=Git(settings.environment),
+        git=git,
         root=workspaces_root(settings, repository),
         state=place.state_dir,
         executor=executor,
+        trust=trust,
     )
     await workspaces.sweep(known.unfinished)
     for item in plan.removed:

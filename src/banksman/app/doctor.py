@@ -20,7 +20,7 @@ from banksman.exceptions import BanksmanException
 from banksman.stores.place import refuse_network
 from banksman.stores.reader import Reader
 from banksman.workspaces.git import Git
-from banksman.workspaces.repository import inspect
+from banksman.workspaces.repository import Repository, count_dirty, inspect
 
 _FREE_BYTES_MIN: Final = 1 << 30
 _MIB: Final = 1 << 20
@@ -99,12 +99,17 @@ def _repository(place: Place, environ: Mapping[str, str]) -> Finding:
         git = Git(base_environment(environ))
         # Once it is known, it does not matter what is checked out at the moment.
         base = _base(place)
-        repository = asyncio.run(inspect(place.work_tree, git, base=base))
+        repository, count = asyncio.run(_inspected(place, git, base))
     except BanksmanException as error:
         return _bad("repository", error)
     shallow = ", a shallow clone" if repository.shallow else ""
-    dirty = f", {repository.dirty} paths not committed" if repository.dirty else ""
+    dirty = f", {count} paths not committed" if count else ""
     return _fine("repository", f"{place.work_tree} on {repository.base}{shallow}{dirty}")
+
+
+async def _inspected(place: Place, git: Git, base: str | None) -> tuple[Repository, int]:
+    repository = await inspect(place.work_tree, git, base=base)
+    return repository, await count_dirty(repository, git)
 
 
 def _base(place: Place) -> str | None:

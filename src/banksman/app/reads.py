@@ -51,6 +51,11 @@ class Place:
         return self.state_dir / "engine.lock"
 
     @property
+    def trust(self) -> Path:
+        """The file that says which of git's configuration is trusted."""
+        return self.state_dir / "trusted-git.json"
+
+    @property
     def log(self) -> Path:
         """The folder of logs."""
         return self.state_dir / "log"

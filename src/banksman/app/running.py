@@ -20,6 +20,7 @@ from banksman.exceptions import InputException
 from banksman.executors.local import LocalExecutor
 from banksman.orchestration.agent_step import TimeLimits
 from banksman.orchestration.assembly import Assembly, Manner, Ports
+from banksman.orchestration.doubts import is_about_git
 from banksman.orchestration.engine import RunEnd, RunRules
 from banksman.orchestration.plan_import import Imported
 from banksman.orchestration.protocol import Reach, pass_by
@@ -32,6 +33,7 @@ from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.outfit import WorkspaceSettings
 from banksman.workspaces.repository import Repository, inspect
+from banksman.workspaces.trust import Trust
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,8 @@ async def _assembled(
     if known is None:
         _refuse_unrecorded_target(repository)
     project = known or _new_project(store, settings, repository)
+    trust = Trust(git, repository.common_dir, place.trust)
+    await trust.begin(anew=_is_idle(store, project))
     executor = LocalExecutor(place.state_dir / "spool", clock)
     await executor.sweep(_open_spools(store, project))
     ports = Ports(
@@ -169,6 +173,7 @@ async def _assembled(
             state=place.state_dir,
             executor=executor,
             settings=_workspace_settings(settings),
+            trust=trust,
         ),
         checks=_made_checks(place, settings, executor),
     )
@@ -191,6 +196,13 @@ def _refuse_unrecorded_target(repository: Repository) -> None:
             hint="Put the state folder back, or move the branch out of the way with "
             f"`git branch -m {repository.target} old-target`.",
         )
+
+
+def _is_idle(store: SqliteStore, project: Project) -> bool:
+    """Return whether no agent can have changed anything since a person saw it."""
+    with store.transaction() as tx:
+        asked = any(map(is_about_git, tx.open_breakpoints(project.id)))
+        return not asked and not tx.open_attempts(project.id)
 
 
 def _open_spools(store: SqliteStore, project: Project) -> frozenset[str]:

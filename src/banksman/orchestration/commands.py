@@ -24,6 +24,7 @@ from banksman.exceptions import (
 )
 from banksman.orchestration import arguments
 from banksman.orchestration.breakpoint_manager import BreakpointManager
+from banksman.orchestration.doubts import is_about_git
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.ports import Transaction
 from banksman.state.state_manager import StateManager
@@ -53,7 +54,12 @@ class EndRun:
     now: bool
 
 
-Effect = StopAttempt | CleanTask | EndRun
+@dataclass(frozen=True, kw_only=True)
+class TrustChanges:
+    """A person has seen what changed of git's configuration and hooks."""
+
+
+Effect = StopAttempt | CleanTask | EndRun | TrustChanges
 Answer = Mapping[str, object]
 Applied = tuple[Answer, tuple[Effect, ...]]
 
@@ -155,6 +161,7 @@ class CommandDesk:
         cancelled = self._flow.resolved(tx, event, release, command.by)
         told = {"breakpoint": event.id, "resolution": event.resolution}
         effects: tuple[Effect, ...] = (
+            *((TrustChanges(),) if is_about_git(event) else ()),
             *(CleanTask(task_id=task_id) for task_id in cancelled),
             *_stops(tx, event.tasks or (event.task_id,)),
         )

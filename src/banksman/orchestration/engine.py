@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from banksman.core.board import Board
-from banksman.core.breakpoints import BreakpointType, stops
+from banksman.core.breakpoints import stops
 from banksman.core.records import Attempt, Step, StopWhy
 from banksman.core.stall import stall_causes
 from banksman.core.task import ProjectId, TaskId, TaskStatus
@@ -29,8 +29,10 @@ from banksman.orchestration.commands import (
     Effect,
     EndRun,
     StopAttempt,
+    TrustChanges,
 )
 from banksman.orchestration.decision_engine import DecisionEngine
+from banksman.orchestration.doubts import holds_claims
 from banksman.orchestration.group_commit import GroupCommit
 from banksman.orchestration.slots import Slots
 from banksman.orchestration.task_flow import TaskFlow
@@ -181,10 +183,10 @@ class Engine:
         """Commit one round and act on it."""
         self._parts.timekeeper.tick(self._parts.project_id)
         done = self._parts.ledger.flush(self._duties)
-        for attempt in done.claimed:
-            self._employ(attempt, group)
         for effect in done.effects:
             self._carry_out(effect, group)
+        for attempt in done.claimed:
+            self._employ(attempt, group)
         return done.end
 
     def _duties(self, tx: Transaction) -> Round:
@@ -226,7 +228,7 @@ class Engine:
                 yield StopAttempt(task_id=attempt.task_id)
 
     def _claims(self, tx: Transaction) -> tuple[Attempt, ...]:
-        if self._draining or self._target_in_doubt(tx):
+        if self._draining or self._is_in_doubt(tx):
             return ()
         claimed: list[Attempt] = []
         while len(claimed) < self._slots.free:
@@ -236,12 +238,9 @@ class Engine:
             claimed.append(tx.attempt(task.id, task.attempt))
         return tuple(claimed)
 
-    def _target_in_doubt(self, tx: Transaction) -> bool:
-        """A rewritten target stops claims until a person has looked at it."""
-        return any(
-            event.type is BreakpointType.TARGET_REWRITTEN
-            for event in tx.open_breakpoints(self._parts.project_id)
-        )
+    def _is_in_doubt(self, tx: Transaction) -> bool:
+        """What concerns the whole repository stops claims until a person has looked at it."""
+        return any(map(holds_claims, tx.open_breakpoints(self._parts.project_id)))
 
     def _end(self, tx: Transaction) -> RunEnd | None:
         """Return why the run is over, or None while something can still move the plan."""
@@ -258,7 +257,7 @@ class Engine:
         """Return how a run ends in which nothing is at work, or None if it waits."""
         due = bool(board.tasks(TaskStatus.READY) or board.tasks(TaskStatus.RETRYING))
         # While nothing may be claimed, time alone moves nothing.
-        held = tx.project(self._parts.project_id).paused or self._target_in_doubt(tx)
+        held = tx.project(self._parts.project_id).paused or self._is_in_doubt(tx)
         if due and not held:
             return None
         events = tx.open_breakpoints(self._parts.project_id)
@@ -297,6 +296,8 @@ class Engine:
             case CleanTask(task_id=task_id):
                 self._cleanings += 1
                 group.create_task(self._clean(task_id))
+            case TrustChanges():
+                self._parts.workspaces.trust_changes()
 
     async def _clean(self, task_id: TaskId) -> None:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from banksman.core.breakpoints import BreakpointType
 from banksman.core.records import Attempt, StopWhy
 from banksman.core.retry import ErrorClass, Failure
+from banksman.exceptions import BanksmanException, GitChangedException, WorkspaceException
 from banksman.orchestration.attempts import Desk, Stop
 from banksman.orchestration.integrator import Integrator
 from banksman.orchestration.protocol import Point
@@ -39,14 +40,20 @@ class Halt:
 
         return await self._desk.ledger.commit(write)
 
-    async def fail(self, attempt: Attempt, message: str) -> Attempt:
+    async def fail(self, attempt: Attempt, error: BanksmanException | str) -> Attempt:
         """Return an attempt ended that something went wrong with; it may be integrated yet."""
         # What failed may be the way back to an agent that was running before a restart, or the
         # way back from a swap that had succeeded.
+        message = error if isinstance(error, str) else told(error)
         await self.end_processes(attempt, message)
         done = await self._integrator.integrated_as(attempt)
         if done is not None:
             return await self._integrator.record(attempt, done)
+        if isinstance(error, GitChangedException):
+            # No fault of this attempt's is known: a person looks, and its work stays.
+            kind = BreakpointType.PROTECTED_PATH
+            stop = Stop(type=kind, message=message, details=error.changes)
+            return await self._desk.block(attempt, stop)
         return await self._desk.fail(
             attempt, Failure(error=ErrorClass.UNKNOWN, message=message)
         )
@@ -84,3 +91,9 @@ class Halt:
             case StopWhy.SHUTDOWN | None:
                 stopped = Failure(error=ErrorClass.LOST, message=attempt.stop_reason)
                 return self._desk.failed(tx, attempt, stopped)
+
+
+def told(error: BanksmanException) -> str:
+    """Return what went wrong, with the last line of what a command printed about it."""
+    printed = error.output.strip().splitlines() if isinstance(error, WorkspaceException) else []
+    return f"{error} ({printed[-1].strip()[:200]})" if printed else str(error)

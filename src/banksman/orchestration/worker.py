@@ -110,7 +110,7 @@ class Worker:
         except StaleReportException:
             return await self._stored(attempt)  # It ended behind this step's back.
         except BanksmanException as error:
-            return await self._failed(attempt, _told(error))
+            return await self._failed(attempt, error)
         except Exception as error:
             # The edge of one attempt: a defect in a step or an adapter must not take the other
             # attempts down. It is logged whole, and the task is failed and tried once more.
@@ -124,11 +124,11 @@ class Worker:
         """
         return attempt if attempt.stop is None else await self._ended(attempt, self._halt.run)
 
-    async def _failed(self, attempt: Attempt, message: str) -> Attempt:
+    async def _failed(self, attempt: Attempt, error: BanksmanException | str) -> Attempt:
         stored = await self._stored(attempt)
         if stored.stop is not None:
             return stored
-        return await self._ended(stored, lambda one: self._halt.fail(one, message))
+        return await self._ended(stored, lambda one: self._halt.fail(one, error))
 
     async def _ended(
         self, attempt: Attempt, end: Callable[[Attempt], Awaitable[Attempt]]
@@ -165,12 +165,6 @@ class Worker:
         self._desk.reach(Point.CLEAN_SAVED)
         await self._desk.workspaces.remove(attempt)
         self._desk.reach(Point.CLEAN_ACTED)
-
-
-def _told(error: BanksmanException) -> str:
-    """Return what went wrong, with the last line of what a command printed about it."""
-    printed = error.output.strip().splitlines() if isinstance(error, WorkspaceException) else []
-    return f"{error} ({printed[-1].strip()[:200]})" if printed else str(error)
 
 
 def _done_with(tx: Transaction, task_id: TaskId) -> tuple[Attempt, ...]:

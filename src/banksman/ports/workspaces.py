@@ -142,6 +142,14 @@ class Workspaces(Protocol):  # noqa: PLR0904 - the acts and questions of one pro
         """Return what differs between two commits (task 0, attempt 0)."""
         ...
 
+    def trust_changes(self) -> None:
+        """Trust what a `GitChangedException` told last: a person has seen it.
+
+        Any act above raises it once an agent has changed what git may run (its configuration,
+        its hooks); nothing of that is run before it is trusted.
+        """
+        ...
+
     async def leftovers(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
         """Return worktrees and checkouts on disk that belong to none of these attempts."""
         ...

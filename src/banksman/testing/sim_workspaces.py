@@ -129,6 +129,9 @@ class SimWorkspaces:
         await self._git()
         return self._changes(old, self._world.commits[new].tree)
 
+    def trust_changes(self) -> None:
+        """Nothing here changes what git runs."""
+
     async def leftovers(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
         """Return the worktrees and checkouts that belong to none of these attempts."""
         await self._hand.take()

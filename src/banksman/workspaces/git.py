@@ -3,7 +3,8 @@
 Nothing of the user's that could act by itself takes part: no hook, no fsmonitor, no signing, no
 background maintenance, no prompt. Which repository is meant is said with every call (`Place`)
 and never discovered from a folder, because an agent may have written to that folder. The user's
-and the system's configuration are read, since filters such as Git LFS are configured there.
+and the system's configuration are read, since filters such as Git LFS are configured there; a
+guard sees to it that nothing which an agent added to them is (`banksman.workspaces.trust`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,6 +56,14 @@ _SETTINGS: Final[Mapping[str, str]] = {
 _OPTIONS: Final = tuple(
     word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")
 )
+
+
+Guard = Callable[[], Awaitable[None]]
+"""Asked before each call; it raises if git must not be called now."""
+
+_LOOKS: Final = frozenset({"for-each-ref", "merge-base", "rev-parse", "show-ref"})
+"""What only looks at refs and commits: no guard is asked. All that a configuration could have
+them run is a transport for commits that are missing, and none is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +113,15 @@ class Git:
         inherited: The environment it was given, without what would lead git astray.
     """
 
-    def __init__(self, environment: Mapping[str, str], *, timeout_s: float = 600.0) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        timeout_s: float = 600.0,
+        guard: Guard | None = None,
+    ) -> None:
         self._timeout_s = timeout_s
+        self._guard = guard
         self.inherited = {
             name: value for name, value in environment.items() if not name.startswith("GIT_")
         }
@@ -118,6 +134,10 @@ class Git:
             "LANGUAGE": "C",
         }
 
+    def guarded_by(self, guard: Guard) -> Git:
+        """Return the same git, asking a guard before each call."""
+        return Git(self.inherited, timeout_s=self._timeout_s, guard=guard)
+
     def signing_as(self, name: str, email: str) -> Git:
         """Return the same git with an author."""
         ours = {
@@ -125,7 +145,7 @@ class Git:
             for role in ("AUTHOR", "COMMITTER")
             for what, value in (("NAME", name), ("EMAIL", email))
         }
-        other = Git(self.inherited, timeout_s=self._timeout_s)
+        other = Git(self.inherited, timeout_s=self._timeout_s, guard=self._guard)
         other._environment.update(ours)
         return other
 
@@ -146,9 +166,14 @@ class Git:
             accept: Exit codes that are answers and not errors.
 
         Raises:
-            WorkspaceException: Another exit code, the time limit, too much output, or no git.
+            WorkspaceException: Another exit code, the time limit, too much output, or no git;
+                or what the guard raises.
         """
         env, where, held = self._situation(at)
+        if self._guard is not None and args[0] in _LOOKS:
+            env = {**env, "GIT_ALLOW_PROTOCOL": ""}
+        elif self._guard is not None:
+            await self._guard()
         try:
             process = await asyncio.create_subprocess_exec(
                 "git", *_OPTIONS, *where, *args,

@@ -45,6 +45,7 @@ from banksman.workspaces.outfit import Outfitter, WorkspaceSettings
 from banksman.workspaces.repository import Repository
 from banksman.workspaces.snapshot import Site, Snapshots
 from banksman.workspaces.target import TargetBranch
+from banksman.workspaces.trust import Trust
 from banksman.workspaces.worktrees import Worktrees
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class GitWorkspaces(TargetBranch):
         state: Path,
         executor: Executor,
         settings: WorkspaceSettings | None = None,
+        trust: Trust | None = None,
     ) -> None:
         """Make the folders.
 
@@ -72,6 +74,7 @@ class GitWorkspaces(TargetBranch):
             state: Folder for what is remembered, such as `<git dir>/banksman`.
             executor: Runs the setup commands.
             settings: How workspaces are set up.
+            trust: What of the user's configuration may be used; none means all of it.
 
         Raises:
             RepositoryException: The root lies inside the repository.
@@ -79,7 +82,9 @@ class GitWorkspaces(TargetBranch):
         settings = settings or WorkspaceSettings()
         layout = Layout(root=_outside(root, repository), state=state.resolve())
         layout.make()
-        signed = git.signing_as(*repository.author)
+        self._trust = trust
+        asking = git if trust is None else git.guarded_by(trust.check)
+        signed = asking.signing_as(*repository.author)
         history = History(signed, repository.common_dir)
         super().__init__(
             history, name=repository.target, base=repository.base, style=settings.style
@@ -88,7 +93,7 @@ class GitWorkspaces(TargetBranch):
         self._base_commit = repository.base_commit
         self._worktrees = Worktrees(signed, repository.common_dir, layout)
         self._snapshots = Snapshots(signed, repository.common_dir, layout)
-        self._keeper = Keeper(signed, history, self._snapshots)
+        self._keeper = Keeper(history, self._snapshots)
         seed = hashlib.sha256(os.fsencode(repository.common_dir)).hexdigest()[:8]
         self._outfitter = Outfitter(
             signed,
@@ -163,6 +168,11 @@ class GitWorkspaces(TargetBranch):
                 with refusals(path):
                     await self._drop(path)
                 await self._worktrees.empty_trash()
+
+    def trust_changes(self) -> None:
+        """Trust what a `GitChangedException` told last: a person has seen it."""
+        if self._trust is not None:
+            self._trust.accept()
 
     async def leftovers(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
         """Return worktrees and checkouts on disk that belong to none of these attempts."""

@@ -8,7 +8,7 @@ the workspace.
 from __future__ import annotations
 
 from banksman.core.names import REFS, attempt_ref, saved_message, saved_ref, saved_refs
-from banksman.workspaces.git import REFUSED, Git, Place
+from banksman.workspaces.git import Place
 from banksman.workspaces.history import History
 from banksman.workspaces.snapshot import Site, Snapshots
 
@@ -16,8 +16,7 @@ from banksman.workspaces.snapshot import Site, Snapshots
 class Keeper:
     """Writes captures and saved states."""
 
-    def __init__(self, git: Git, history: History, snapshots: Snapshots) -> None:
-        self._git = git
+    def __init__(self, history: History, snapshots: Snapshots) -> None:
         self._history = history
         self._snapshots = snapshots
 
@@ -83,7 +82,7 @@ class Keeper:
         """Return the commits that the agent made, on its branch or wherever its HEAD is."""
         found: dict[str, None] = {}
         if site.place is not None:
-            found[await self._head(site.place)] = None
+            found[await self._head(site.place) or ""] = None
         if site.branch:
             found[await self._history.refs.branch(site.branch) or ""] = None
         own = [
@@ -93,12 +92,10 @@ class Keeper:
         ]
         return tuple(own)
 
-    async def _head(self, place: Place) -> str:
-        asked = ("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-        answer = await self._git.run(
-            Place(git_dir=place.git_dir), *asked, accept=(0, 1, REFUSED)
-        )
-        return answer.text if answer.code == 0 else ""
+    async def _head(self, place: Place) -> str | None:
+        # Asked of the repository: a worktree may have a configuration of its own, which its
+        # agent wrote.
+        return await self._history.refs.resolve(f"worktrees/{place.git_dir.name}/HEAD")
 
     async def _is_capture(self, commit: str, site: Site, *what: str) -> bool:
         tree, message = what

@@ -43,7 +43,6 @@ class Repository:
         target_commit: Where it is, if it exists.
         author: Name and e-mail address for commits.
         shallow: History before some commit is missing.
-        dirty: Paths with changes that are not committed; they take no part in anything.
     """
 
     work_tree: Path
@@ -54,7 +53,6 @@ class Repository:
     target_commit: str | None
     author: tuple[str, str]
     shallow: bool
-    dirty: int
 
     @property
     def name(self) -> str:
@@ -129,7 +127,6 @@ async def inspect(
         target_commit=await history.refs.branch(target),
         author=await _author(history, git),
         shallow=(await git.run(path, "rev-parse", "--is-shallow-repository")).text == "true",
-        dirty=await _dirty(where, git),
     )
 
 
@@ -278,9 +275,13 @@ async def _author(history: History, git: Git) -> tuple[str, str]:
     return (name, email) if any(map(str.isalnum, name)) and email else AUTHOR
 
 
-async def _dirty(where: Location, git: Git) -> int:
+async def count_dirty(repository: Repository, git: Git) -> int:
+    """Return how many paths have changes that are not committed; they take no part in anything.
+
+    The user's filters are run for this, as git does for `git status`.
+    """
     answer = await git.run(
-        where.work_tree,
+        repository.work_tree,
         "status",
         "--porcelain",
         "-z",

@@ -12,7 +12,7 @@ import pytest
 from banksman.exceptions import RepositoryException
 from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
-from banksman.workspaces.repository import Repository, inspect, locate
+from banksman.workspaces.repository import Repository, count_dirty, inspect, locate
 from tests.conformance.workspaces.scene import Scene
 
 
@@ -43,7 +43,6 @@ def test_facts_of_a_plain_repository(scene: Scene) -> None:
         target_commit=None,
         author=("Ada Example", "ada@example.org"),
         shallow=False,
-        dirty=0,
     )
     assert found.name == "repo"
     assert found.folder.startswith("repo-")
@@ -61,7 +60,7 @@ def test_dirty_files_are_counted_and_the_index_is_not_written(scene: Scene) -> N
     # A newer time alone would make a plain `git status` write the index.
     os.utime(scene.repo / "b.txt", (1, 1))
     before = (scene.repo / ".git/index").read_bytes()
-    assert look(scene).dirty == 2
+    assert asyncio.run(count_dirty(look(scene), scene.caller())) == 2
     assert (scene.repo / ".git/index").read_bytes() == before
 
 
