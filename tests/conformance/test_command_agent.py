@@ -18,7 +18,7 @@ from banksman.core.outcome import Answered, Exited, Outcome, RateLimited
 from banksman.executors.local import LocalExecutor
 from banksman.ports import AgentHost
 from banksman.testing.agent_contract import PROMPT, AgentContract, Behaviour, brief_for
-from tests.conformance.test_local_executor import SystemClock
+from tests.conformance.layers import SystemClock
 
 LINES = {
     Behaviour.ANSWERS: "cat > answer <<end; printf answered | tee answer\nend",

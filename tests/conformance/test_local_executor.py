@@ -9,13 +9,11 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from banksman.core.task import Instant
 from banksman.exceptions import ExecutorException
 from banksman.executors import runner
 from banksman.executors.local import LocalExecutor
@@ -30,12 +28,12 @@ from banksman.testing.executor_programs import (
     python,
     until,
 )
+from tests.conformance.layers import MAKERS, SystemClock
 
 ENGINE = """
 import asyncio, json, os, signal, sys
 from pathlib import Path
-from tests.conformance.test_local_executor import SystemClock
-from banksman.executors.local import LocalExecutor
+from tests.conformance.layers import MAKERS
 from banksman.ports import ProcessSpec
 from banksman.testing.executor_programs import until
 
@@ -45,27 +43,16 @@ async def main(executor, spool, spec):
 
 fields = json.loads(sys.argv[3])
 spec = ProcessSpec(**{**fields, "argv": tuple(fields["argv"]), "cwd": Path(fields["cwd"])})
-asyncio.run(main(LocalExecutor(Path(sys.argv[1]), SystemClock()), sys.argv[2], spec))
+asyncio.run(main(MAKERS[sys.argv[4]](Path(sys.argv[1])), sys.argv[2], spec))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-class SystemClock:
-    """The clocks of this machine."""
-
-    def now(self) -> Instant:
-        return Instant(time.time_ns() // 1_000_000)
-
-    def since_boot(self) -> float:
-        raise AssertionError("no executor asks")
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-
 class TestLocalExecutor(ExecutorContract):
+    layer = "adopting"
+
     def executor(self, root: Path) -> LocalExecutor:
-        return LocalExecutor(root, SystemClock())
+        return MAKERS[self.layer](root)
 
     def kill_runner(self, root: Path, spool: str) -> None:
         pid = runner_of(root, spool)
@@ -76,11 +63,27 @@ class TestLocalExecutor(ExecutorContract):
     def start_and_die(self, root: Path, spool: str, spec: ProcessSpec) -> None:
         fields = {**vars(spec), "cwd": str(spec.cwd)}
         del fields["stdin"], fields["last_words"]
-        engine = [sys.executable, "-c", ENGINE, str(root), spool, json.dumps(fields)]
+        arguments = [str(root), spool, json.dumps(fields), self.layer]
+        engine = [sys.executable, "-c", ENGINE, *arguments]
         died = subprocess.run(
             engine, check=False, env={"PYTHONPATH": os.pathsep.join(sys.path)}
         )
         assert died.returncode == -signal.SIGKILL
+
+
+class TestBoxes(TestLocalExecutor):
+    """The first layer: trees in a PID namespace of their own."""
+
+    layer = "boxing"
+
+
+class TestScans(TestLocalExecutor):
+    """The last layer, where neither is to be had: a process group, and who bears a mark."""
+
+    layer = "scanning"
+
+    def family(self, place: Path, text: str) -> ProcessSpec:
+        return python(place, text.replace(", {})", ", os.environ)"))
 
 
 @pytest.fixture
@@ -338,8 +341,10 @@ def test_a_runner_imports_nothing_but_the_standard_library_and_its_neighbours() 
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert set(said.split()) == {
         "banksman.executors",
-        "banksman.executors.last_words",
-        *(f"banksman.executors.{name}" for name in ("processes", "program", "runner", "spool")),
+        *(
+            f"banksman.executors.{name}"
+            for name in ("box", "last_words", "processes", "program", "runner", "spool")
+        ),
     }
 
 

@@ -20,7 +20,7 @@ from banksman.executors.runner import __file__ as runner_file
 from banksman.executors.spool import Spool
 from banksman.ports import ProcessEnd
 from banksman.testing.executor_programs import FAMILY, is_anyone_alive, python
-from tests.conformance.test_local_executor import SystemClock
+from tests.conformance.layers import SystemClock
 
 DYING_RUNNER = """
 import os, signal, sys

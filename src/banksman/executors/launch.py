@@ -30,13 +30,25 @@ _OWN_VARIABLES: Final = (
 )
 
 
-def launch(folder: Spool, spec: ProcessSpec) -> tuple[int, int]:
+def launch(
+    folder: Spool,
+    spec: ProcessSpec,
+    *,
+    box: tuple[str, ...] = (),
+    adopts: bool = processes.LINUX,
+) -> tuple[int, int]:
     """Start a runner; return its pid, and a descriptor on which it will say one word.
+
+    Args:
+        folder: The spool.
+        spec: What to run.
+        box: Program and options of bubblewrap, or nothing to run it as it is.
+        adopts: Whether the runner adopts what the tree orphans.
 
     Raises:
         ExecutorException: The specification cannot be run, or the system starts no process.
     """
-    text = folder.nameless(spool_text(folder, spec))
+    text = folder.nameless(spool_text(folder, spec, box=box, adopts=adopts))
     log = folder.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     heard, told = os.pipe()
     # An engine may run without one of the three: then its number was given to one of these.
@@ -59,8 +71,14 @@ def launch(folder: Spool, spec: ProcessSpec) -> tuple[int, int]:
     return pid, heard
 
 
-def spool_text(folder: Spool, spec: ProcessSpec) -> bytes:
-    """Return what a runner reads of what it is to run."""
+def spool_text(
+    folder: Spool,
+    spec: ProcessSpec,
+    *,
+    box: tuple[str, ...] = (),
+    adopts: bool = processes.LINUX,
+) -> bytes:
+    """Return what a runner reads of what it is to run; see `launch`."""
     _check(spec)
     marks = {processes.MARK: folder.path, _EXECUTION: spec.marker}
     return json.dumps(
@@ -76,6 +94,8 @@ def spool_text(folder: Spool, spec: ProcessSpec) -> bytes:
             "last_words": spec.last_words.decode("latin-1"),
             "linger_s": spec.linger_s,
             "ttl_s": spec.ttl_s,
+            "box": box,
+            "adopts": adopts,
         }
     ).encode()
 

@@ -14,6 +14,7 @@ import re
 import shutil
 from collections.abc import Collection, Generator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL
 from typing import Final
@@ -23,6 +24,7 @@ from banksman.executors import processes
 from banksman.executors.endings import last_output, read_end, whole
 from banksman.executors.launch import launch
 from banksman.executors.runner import REQUEST_BYTES_MAX
+from banksman.executors.sandbox import Sandbox
 from banksman.executors.spool import CONTROL, LOG, RESULT, RUNNER, Spool
 from banksman.ports import Clock, ProcessEnd, ProcessSpec
 
@@ -45,10 +47,29 @@ _LOG_BYTES_MAX: Final = 2000
 class LocalExecutor:
     """Implements `banksman.ports.Executor`."""
 
-    def __init__(self, root: Path, clock: Clock, *, stop_s_max: float = STOP_S_MAX) -> None:
-        """Keep spools in `root`, which is made when it is needed."""
+    def __init__(
+        self,
+        root: Path,
+        clock: Clock,
+        *,
+        sandbox: Sandbox | None = None,
+        adopts: bool = processes.LINUX,
+        stop_s_max: float = STOP_S_MAX,
+    ) -> None:
+        """Keep spools in `root`, which is made when it is needed.
+
+        Args:
+            root: Folder of the spools.
+            clock: What the time is.
+            sandbox: What holds programs to their confinement; none lets them do all.
+            adopts: Whether runners adopt what their trees orphan, which Linux can; else a tree
+                is a process group, and whoever bears its mark.
+            stop_s_max: How long a runner may take to end its tree, in seconds.
+        """
         self._root = root.absolute()
         self._clock = clock
+        self._sandbox = sandbox
+        self._adopts = adopts
         self._stop_s_max = stop_s_max
         self._claims: dict[str, int] = {}
         self._runners: set[int] = set()
@@ -64,7 +85,8 @@ class LocalExecutor:
             self._claim(spool)
             if folder.has(RUNNER) or folder.has(RESULT):
                 return
-            runner, told = launch(folder, spec)
+            box, spec = self._boxed(spec)
+            runner, told = launch(folder, spec, box=box, adopts=self._adopts)
         self._runners.add(runner)
         word = b""
         with suppress(TimeoutError):
@@ -74,6 +96,13 @@ class LocalExecutor:
             # It is this process's child and not collected yet, so the number is its own.
             os.kill(runner, SIGKILL)
             raise ExecutorException(message=f"no runner holds {spool}: {self._log(spool)}")
+
+    def _boxed(self, spec: ProcessSpec) -> tuple[tuple[str, ...], ProcessSpec]:
+        """Return the box for a program, and the program as it runs in there."""
+        if self._sandbox is None or spec.confinement is None:
+            return (), spec
+        env = self._sandbox.environment(spec, spec.confinement)
+        return self._sandbox.box(spec, spec.confinement), replace(spec, env=env)
 
     async def attach(self, spool: str) -> bool:
         """Return whether the spool has a live runner or a result; see `Executor.attach`."""

@@ -1,9 +1,18 @@
 """What must be known of the operating system to find and end a tree of processes.
 
-Linux: a subreaper adopts its orphaned descendants, so whatever daemons do, a tree is below its
-runner; what a dead runner left alive is found by a variable of its environment, which a process
-can hide only on purpose. Elsewhere (macOS) neither exists: a tree is the process group of its
-program, what leaves the group escapes, and nothing that a dead runner left is found.
+There are three layers, and each holds where those before it are missing:
+
+1. Linux, in a sandbox: a tree has a PID namespace of its own, whose end the kernel itself makes
+   the end of all in it, and which ends when its runner dies.
+2. Linux, without one: a subreaper adopts its orphaned descendants, so whatever daemons do, a
+   tree is below its runner. What a dead runner left alive is found by a variable of its
+   environment, which a process can hide only on purpose.
+3. Without a subreaper: a tree is the process group of its program, and whoever bears that
+   variable where there is a `/proc` to read it from.
+
+On macOS there are neither namespaces, nor subreapers, nor `/proc`: what leaves the process
+group escapes, and nothing that a dead runner left is found. On Windows nothing of this works;
+there, Banksman runs in the Linux of WSL.
 
 This module is part of the runner's program: standard library only, and only what starts fast.
 """

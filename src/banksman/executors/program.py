@@ -11,6 +11,7 @@ import os
 import signal
 
 from banksman.executors import processes
+from banksman.executors.box import Box
 
 IGNORED = (signal.SIGHUP, signal.SIGINT)
 """What the runner ignores and the program must not: a terminal's signals end no runner."""
@@ -19,7 +20,12 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
 class Specification:
-    """What to run; the fields are those of `banksman.ports.ProcessSpec`."""
+    """What to run; the fields are those of `banksman.ports.ProcessSpec`, and two more.
+
+    Attributes:
+        box: Program and options of bubblewrap, or nothing to run the program itself.
+        adopts: Whether orphans of the tree are adopted, where the system can do that.
+    """
 
     def __init__(self, text: bytes) -> None:
         fields = json.loads(text)
@@ -35,6 +41,8 @@ class Specification:
         self.last_words: bytes = fields["last_words"].encode("latin-1")
         self.linger_s: float = fields["linger_s"]
         self.ttl_s: float = fields["ttl_s"]
+        self.box: list[str] = fields["box"]
+        self.adopts: bool = fields["adopts"]
 
 
 class Program:
@@ -43,6 +51,7 @@ class Program:
     Attributes:
         pid: Its pid, now and as the program.
         printed: Where its standard output and error are read; does not block.
+        box: What it runs in; none if that is nothing.
     """
 
     def __init__(self, spec: Specification, stdin: int) -> None:
@@ -53,11 +62,14 @@ class Program:
         self._go, self._let_go = os.pipe()
         self._failed, self._failing = os.pipe()
         self._runner = os.getpid()
+        self.box = Box() if spec.box else None
         self.pid = os.fork()
         if self.pid == 0:
             self._become()
         for fd in (self._printing, self._go, self._failing, self._stdin):
             os.close(fd)
+        if self.box is not None:
+            self.box.close_other_side()
 
     def execute(self) -> str:
         """Let it become the program; return why that was not possible, or nothing."""
@@ -79,15 +91,21 @@ class Program:
             os.chdir(self._spec.cwd)
             step = "run"
             # Without a shell: the arguments are the program's own.
-            os.execvpe(self._spec.argv[0], self._spec.argv, self._spec.env)  # noqa: S606
+            argv = self._argv()
+            os.execvpe(argv[0], argv, self._spec.env)  # noqa: S606 - no shell is meant
         except OSError as error:
             missing = isinstance(error, FileNotFoundError | NotADirectoryError)
             code = _NOT_FOUND if missing and step == "run" else _NOT_EXECUTABLE
-            thing = self._spec.argv[0] if step == "run" else self._spec.cwd
+            thing = self._argv()[0] if step == "run" else self._spec.cwd
             why = f"cannot {step} {thing}: {error.strerror}"
             os.write(self._failing, why.encode(errors="replace"))
         finally:
             os._exit(code)
+
+    def _argv(self) -> list[str]:
+        if self.box is None:
+            return self._spec.argv
+        return [*self._spec.box, *self.box.options(), *self._spec.argv]
 
     def _leave_the_runner(self) -> None:
         """Be in a process group of one's own, with the program's files and plain signals."""

@@ -19,9 +19,10 @@ import time
 from collections.abc import Iterable, Iterator
 
 from banksman.executors import processes
+from banksman.executors.box import Box, complaint
 from banksman.executors.last_words import LastWords
 from banksman.executors.program import IGNORED, Program, Specification
-from banksman.executors.spool import CONTROL, RESULT, RUNNER, Output, Spool
+from banksman.executors.spool import CONTROL, PIECE, RESULT, RUNNER, Output, Spool
 
 STARTER = (
     "import sys; sys.path.append(sys.argv[1]);"
@@ -88,6 +89,8 @@ class Execution:
         self._watch = Watch(spool, spec.ttl_s)
         self._output = Output(spool, spec.output_bytes_max)
         self._program = self._printed = -1
+        self._box: Box | None = None
+        self._began_not = False
         self._wake, self._woken = os.pipe()
         self._told_to_end = False
         self._last_words = LastWords(spec.last_words)
@@ -97,7 +100,8 @@ class Execution:
         """Run the program; returns when all of its tree is gone and the result is written."""
         self._spool.reserve(RESULT)
         self._handle_signals()
-        processes.adopt_orphans()
+        if self._spec.adopts:
+            processes.adopt_orphans()
         try:
             self._start()
             while not self._how:
@@ -106,6 +110,9 @@ class Execution:
         finally:
             self._end_tree()
         self._output.close()
+        if self._began_not and self._how == "exited":
+            printed = self._spool.read(f"{PIECE}0", last_bytes=_CHUNK)
+            self._code, self._why = complaint(printed, self._spec.argv[0])
         result = {
             "how": self._how,
             "code": self._code if self._how == "exited" else None,
@@ -131,7 +138,7 @@ class Execution:
     def _start(self) -> None:
         """Start the program, having written down who it is before it does anything."""
         program = Program(self._spec, self._spool.nameless(self._spec.stdin))
-        self._program, self._printed = program.pid, program.printed
+        self._program, self._printed, self._box = program.pid, program.printed, program.box
         who = {"runner": os.getpid(), "program": program.pid}
         facts = {name: processes.identity(pid) for name, pid in who.items()}
         self._spool.write(RUNNER, {**facts, "at_ms": time.time_ns() // 1_000_000})
@@ -210,7 +217,12 @@ class Execution:
             if pid == 0:
                 return True
             if pid == self._program:
-                self._code = os.waitstatus_to_exitcode(status)
+                self._note_code(os.waitstatus_to_exitcode(status))
+
+    def _note_code(self, code: int) -> None:
+        told = code if self._box is None else self._box.code(code)
+        self._began_not = told is None
+        self._code = code if told is None else told
 
     def _end_tree(self) -> None:
         """End everything below, politely first; returns when nobody is left.
@@ -239,7 +251,7 @@ class Execution:
     def _left(self) -> list[int] | None:
         """Return who is left to be told, or none if nobody is left."""
         adopted = self._reap()
-        if processes.LINUX:
+        if self._spec.adopts:
             return processes.below(os.getpid()) if adopted else None
         group = self._program
         return [-group] if group > 0 and processes.is_group_alive(group) else None
@@ -248,10 +260,16 @@ class Execution:
         """Yield who is to be told what by now."""
         if self._code is None and spent_s < INTERRUPT_S:
             # To its group, as Ctrl-C does: a shell ends only when what it waits for has.
-            yield -self._program, signal.SIGINT
+            group = self._program if self._box is None else self._box.group()
+            if group:
+                yield -group, signal.SIGINT
             return
-        number = signal.SIGTERM if spent_s < processes.GRACE_S else signal.SIGKILL
-        yield from ((pid, number) for pid in left)
+        if spent_s >= processes.GRACE_S:
+            yield from ((pid, signal.SIGKILL) for pid in left)
+            return
+        # With bubblewrap all would die at once that is still being asked.
+        asked = set(left) - ({self._program} if self._box and self._code is None else set())
+        yield from ((pid, signal.SIGTERM) for pid in asked)
 
 
 def main(path: str) -> None:

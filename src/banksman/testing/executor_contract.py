@@ -75,19 +75,19 @@ class ExecutorContract(ProgramPromises):
     def test_a_program_that_ends_takes_its_daemons_with_it(
         self, root: Path, place: Path
     ) -> None:
-        end = asyncio.run(self.executor(root).run("a", python(place, FAMILY)))
+        end = asyncio.run(self.executor(root).run("a", self.family(place, FAMILY)))
         assert (end.how, end.code, end.output) == ("exited", 0, b"ready\n")
         assert not is_anyone_alive(place)
 
     def test_a_time_out_ends_a_stubborn_tree(self, root: Path, place: Path) -> None:
-        spec = replace(python(place, STUBBORN), timeout_s=1.0)
+        spec = replace(self.family(place, STUBBORN), timeout_s=1.0)
         end = asyncio.run(self.executor(root).run("a", spec))
         assert (end.how, end.code, end.output) == ("timeout", None, b"ready\n")
         assert end.duration_ms >= 1000
         assert not is_anyone_alive(place)
 
     def test_silence_ends_a_tree(self, root: Path, place: Path) -> None:
-        spec = replace(python(place, LINGERING), silence_s=1.0)
+        spec = replace(self.family(place, LINGERING), silence_s=1.0)
         end = asyncio.run(self.executor(root).run("a", spec))
         assert (end.how, end.code, end.output) == ("silence", None, b"ready\n")
         assert not is_anyone_alive(place)
@@ -129,7 +129,7 @@ class ExecutorContract(ProgramPromises):
     def test_a_stop_ends_the_tree_and_may_be_repeated(self, root: Path, place: Path) -> None:
         async def stop() -> list[ProcessEnd]:
             executor = self.executor(root)
-            await executor.start("a", python(place, LINGERING))
+            await executor.start("a", self.family(place, LINGERING))
             await until(lambda: b"ready" in executor.tail("a"))
             async with asyncio.TaskGroup() as group:
                 waiting = group.create_task(executor.wait("a"))
@@ -144,7 +144,7 @@ class ExecutorContract(ProgramPromises):
     def test_a_program_may_use_the_time_between_the_polite_signal_and_the_end(
         self, root: Path, place: Path
     ) -> None:
-        text = "import time\nprint('ready', flush=True)\ntry: time.sleep(999)\n"
+        text = "import time\ntry:\n print('ready', flush=True)\n time.sleep(999)\n"
         text += "except KeyboardInterrupt: print('saved')"
 
         async def stop() -> bytes:
@@ -159,7 +159,7 @@ class ExecutorContract(ProgramPromises):
         async def cancel() -> str:
             executor = self.executor(root)
             async with asyncio.TaskGroup() as group:
-                running = group.create_task(executor.run("a", python(place, LINGERING)))
+                running = group.create_task(executor.run("a", self.family(place, LINGERING)))
                 await until(lambda: b"ready" in executor.tail("a"))
                 running.cancel()
             assert running.cancelled()
@@ -175,7 +175,7 @@ class ExecutorContract(ProgramPromises):
         async def cancel() -> str:
             executor = self.executor(root)
             async with asyncio.TaskGroup() as group:
-                running = group.create_task(executor.run("a", python(place, LINGERING)))
+                running = group.create_task(executor.run("a", self.family(place, LINGERING)))
                 for _ in range(rounds):
                     await asyncio.sleep(0)
                 running.cancel()
@@ -217,7 +217,7 @@ class ExecutorContract(ProgramPromises):
     def test_a_tree_without_time_to_live_ends_with_its_engine(
         self, root: Path, place: Path
     ) -> None:
-        self.start_and_die(root, "a", replace(python(place, LINGERING), ttl_s=0))
+        self.start_and_die(root, "a", replace(self.family(place, LINGERING), ttl_s=0))
         end = asyncio.run(self._end_without_attach(root, place))
         assert end.how == "stopped"
 
@@ -252,7 +252,7 @@ class ExecutorContract(ProgramPromises):
     def test_a_tree_that_no_engine_claims_ends_after_its_time_to_live(
         self, root: Path, place: Path
     ) -> None:
-        self.start_and_die(root, "a", replace(python(place, STUBBORN), ttl_s=1.0))
+        self.start_and_die(root, "a", replace(self.family(place, STUBBORN), ttl_s=1.0))
         end = asyncio.run(self._end_without_attach(root, place))
         assert (end.how, end.output) == ("stopped", b"ready\n")
 
@@ -329,7 +329,7 @@ class ExecutorContract(ProgramPromises):
     ) -> None:
         async def discard() -> None:
             executor = self.executor(root)
-            await executor.start("a", python(place, LINGERING))
+            await executor.start("a", self.family(place, LINGERING))
             with pytest.raises(ExecutorException, match="runs"):
                 executor.discard("a")
             await executor.stop("a", "")

@@ -31,6 +31,14 @@ class ProgramPromises(ABC):
     def start_and_die(self, root: Path, spool: str, spec: ProcessSpec) -> None:
         """Start the spool from another process; kill that once the program said `ready`."""
 
+    def family(self, place: Path, text: str) -> ProcessSpec:
+        """Return how to run a program of `executor_programs` that leaves others behind.
+
+        They have no environment. An executor that finds daemons by that alone, and says so,
+        may give them theirs here.
+        """
+        return python(place, text)
+
     @pytest.fixture
     def place(self, tmp_path: Path) -> Path:
         """Return the folder in which programs run."""
@@ -63,11 +71,12 @@ class ProgramPromises(ABC):
         spec = replace(python(place, text), env={"A": "ü\n\udcff"}, stdin=stdin)
         output = asyncio.run(self.executor(root).run("a", spec)).output.decode()
         environment, rest = output[: output.index("}") + 1], output[output.index("}") + 1 :]
-        # The interpreter itself adds LC_CTYPE; what the executor adds has names of its own.
+        # The interpreter itself adds LC_CTYPE; what the executor adds has names of its own,
+        # but for where a program is at home and where it is.
         got = {
             name: value
             for name, value in ast.literal_eval(environment).items()
-            if not name.startswith("BANKSMAN_") and name != "LC_CTYPE"
+            if not name.startswith("BANKSMAN_") and name not in {"LC_CTYPE", "HOME", "PWD"}
         }
         assert got == {"A": "ü\n\udcff"}
         assert "'BANKSMAN_EXECUTION': '1:1:1:1'" in environment
