@@ -28,6 +28,8 @@ NAME_CHARACTERS_MAX: Final = 400
 
 _ROOTS: Final = frozenset({"testsuites", "testsuite"})
 _LOCATION: Final = re.compile(r"([^\s:]+:\d+): \S")
+# Node's own runner gives all tests this class, and says in nested suites where they belong.
+_NO_CLASS: Final = "test"
 # Some runners write what became of a test into an attribute, and no element below it.
 _STATUS: Final = {
     "notrun": "skipped",
@@ -96,8 +98,8 @@ def read_cases(
 
 def _cases(report: bytes, prefixes: tuple[str, ...], limits: Limits) -> Iterator[Case]:
     try:
-        for element in _elements(report, limits):
-            yield _case(_parsed(element), prefixes)
+        for element, suites in _elements(report, limits):
+            yield _case(_parsed(element), suites, prefixes)
             # Its outer elements hold on to it; what it holds is not needed any more.
             element.clear()
     except ParseError as error:
@@ -106,9 +108,13 @@ def _cases(report: bytes, prefixes: tuple[str, ...], limits: Limits) -> Iterator
         raise UnreadableReportException(why=f"is refused: {plain_line(str(error))}") from None
 
 
-def _elements(report: bytes, limits: Limits) -> Iterator[Element]:
-    """Yield the elements of tests as they end, within bounds of depth and number."""
+def _elements(report: bytes, limits: Limits) -> Iterator[tuple[Element, str]]:
+    """Yield the elements of tests as they end, within bounds of depth and number.
+
+    With each come the names of the suites that it is in, outermost first.
+    """
     depth = count = 0
+    suites = [""]
     parsed: Iterable[tuple[str, Element]] = SafeElementTree.iterparse(
         _Chunks(report), events=("start", "end"), forbid_dtd=True
     )
@@ -116,7 +122,9 @@ def _elements(report: bytes, limits: Limits) -> Iterator[Element]:
         if event == "end":
             depth -= 1
             if element.tag == "testcase":
-                yield element
+                yield element, suites[-1]
+            elif element.tag == "testsuite":
+                suites.pop()
             continue
         depth += 1
         count += 1
@@ -125,10 +133,14 @@ def _elements(report: bytes, limits: Limits) -> Iterator[Element]:
             raise UnreadableReportException(why=f"is no JUnit report: it begins with {begin}")
         if depth > limits.depth_max or count > limits.elements_max:
             raise UnreadableReportException(why="is too deep or has too many elements")
+        if element.tag == "testsuite":
+            path = " > ".join(filter(None, (suites[-1], element.get("name"))))
+            suites.append(path[:NAME_CHARACTERS_MAX])
 
 
-def _case(case: _Parsed, prefixes: tuple[str, ...]) -> Case:
-    names = (case.file, case.classname, case.name)
+def _case(case: _Parsed, suites: str, prefixes: tuple[str, ...]) -> Case:
+    owner = suites or case.classname if case.classname == _NO_CLASS else case.classname
+    names = (case.file, owner, case.name)
     file, classname, name = (_name(text or "", prefixes) for text in names)
     outcome, message = _outcome(case)
     return Case(
@@ -148,6 +160,8 @@ class _Chunks(BytesIO):
 class _Result(Protocol):
     """A failure, an error or a skip."""
 
+    @property
+    def type(self) -> str | None: ...
     @property
     def message(self) -> str | None: ...
     @property
@@ -189,6 +203,9 @@ def _name(text: str, prefixes: tuple[str, ...]) -> str:
 def _outcome(case: _Parsed) -> tuple[str, str]:
     """Return the worst of a test's results and its message."""
     results = case.result
+    # What Node's runner calls to be done counts as not run: it may fail.
+    if undone := [one for one in results if isinstance(one, Skipped) and one.type == "todo"]:
+        return "skipped", _message(undone[0])
     for kind, outcome in ((Error, "error"), (Failure, "failed"), (Skipped, "skipped")):
         for result in results:
             if isinstance(result, kind):

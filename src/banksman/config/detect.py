@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from banksman.config.problems import Problems
@@ -23,6 +24,30 @@ from banksman.exceptions import PlanException
 AGENTS: Final = ("claude", "codex", "gemini", "opencode", "aider")
 """Programs of coding agents that are looked for, best supported first."""
 
+# By itself it names tests without their file, and leaves out files that cannot be loaded.
+JEST: Final = MappingProxyType(
+    {
+        "JEST_JUNIT_ADD_FILE_ATTRIBUTE": "true",
+        "JEST_JUNIT_CLASSNAME": "{classname}",
+        "JEST_JUNIT_TITLE": "{title}",
+        "JEST_JUNIT_REPORT_TEST_SUITE_ERRORS": "true",
+    }
+)
+"""Variables that make jest-junit tell all of each test."""
+
+_INSTALLED_BY: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "Python": {
+        "uv.lock": ("uv", "sync", "--locked"),
+        "poetry.lock": ("poetry", "install", "--no-interaction"),
+    },
+    "JavaScript": {
+        "package-lock.json": ("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund"),
+        "pnpm-lock.yaml": ("pnpm", "install", "--frozen-lockfile", "--prefer-offline"),
+        "yarn.lock": ("yarn", "install", "--frozen-lockfile"),
+    },
+    "Go": {"go.sum": ("go", "mod", "download")},
+    "Rust": {"Cargo.lock": ("cargo", "fetch", "--locked")},
+}
 _BYTES_MAX: Final = 1 << 20
 _FILES_MAX: Final = 200
 _PYTHON_FILES: Final = (
@@ -49,6 +74,7 @@ class Runner:
         command: Program and arguments, `{junit}` standing for the report's path; empty if the
             runner writes no JUnit XML as the repository stands.
         junit: Glob of the reports, if the runner says itself where they go.
+        env: Variables for it, by name.
         advice: What makes it write JUnit XML, if it does not yet.
     """
 
@@ -56,6 +82,7 @@ class Runner:
     name: str
     command: tuple[str, ...] = ()
     junit: str = ""
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
     advice: str = ""
 
 
@@ -97,7 +124,7 @@ def _python(root: Path) -> Runner | None:
     if not re.search(r"\bpytest\b", texts):
         advice = "pytest runs unittest's tests, too, and writes JUnit XML: install it"
         return Runner(language="Python", name="unittest", advice=advice)
-    by_lock = {"uv.lock": ("uv", "run"), "poetry.lock": ("poetry", "run")}
+    by_lock = {"uv.lock": ("uv", "run", "--no-sync"), "poetry.lock": ("poetry", "run")}
     prefix = next((run for lock, run in by_lock.items() if (root / lock).is_file()), ())
     command = (*prefix, "python" if prefix else "python3", "-m", "pytest", "--junitxml={junit}")
     return Runner(language="Python", name="pytest", command=command)
@@ -117,7 +144,9 @@ def _javascript(root: Path) -> Runner | None:
         return Runner(language=language, name="vitest", command=command)
     if "jest" in known and "jest-junit" in known:
         command = ("npx", "jest", "--ci", "--reporters=default", "--reporters=jest-junit")
-        return Runner(language=language, name="jest", command=command, junit="junit.xml")
+        return Runner(
+            language=language, name="jest", command=command, junit="junit.xml", env=JEST
+        )
     if "jest" in known:
         advice = "jest writes JUnit XML with the package jest-junit: npm install -D jest-junit"
         return Runner(language=language, name="jest", advice=advice)
@@ -155,14 +184,11 @@ def _rust(root: Path) -> Runner | None:
 
 
 def _setup(root: Path) -> Iterator[tuple[str, ...]]:
-    by_lock = {
-        "package-lock.json": ("npm", "ci"),
-        "pnpm-lock.yaml": ("pnpm", "install", "--frozen-lockfile"),
-        "yarn.lock": ("yarn", "install", "--frozen-lockfile"),
-    }
-    command = next((run for lock, run in by_lock.items() if (root / lock).is_file()), None)
-    if command:
-        yield command
+    """Yield what installs the packages that lock files name, once for each language."""
+    for by_lock in _INSTALLED_BY.values():
+        command = next((run for lock, run in by_lock.items() if (root / lock).is_file()), None)
+        if command:
+            yield command
 
 
 def _package(root: Path) -> dict[str, object]:

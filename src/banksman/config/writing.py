@@ -152,7 +152,8 @@ def _runners(runners: Sequence[Runner]) -> Iterator[str]:
 
 def _check(runner: Runner) -> str:
     junit = f"junit = {_toml(runner.junit)}\n" if runner.junit else ""
-    return f'type = "tests"\ncommand = {_toml_list(runner.command)}\n{junit}'
+    env = "".join(f"env.{name} = {_toml(text)}\n" for name, text in runner.env.items())
+    return f'type = "tests"\ncommand = {_toml_list(runner.command)}\n{junit}{env}'
 
 
 def _toml_list(words: Sequence[str]) -> str:

@@ -62,6 +62,37 @@ def test_what_pytest_writes_is_read_test_by_test() -> None:
     )
 
 
+NODE = """<?xml version="1.0" encoding="utf-8"?>
+<testsuites>
+<testcase name="adds" time="0.001" classname="test"/>
+<testsuite name="outer" time="0.003" disabled="0" errors="0" tests="2" failures="1" skipped="0">
+<testcase name="adds" time="0.001" classname="test"/>
+<testsuite name="inner" time="0.001" disabled="0" errors="0" tests="1" failures="1" skipped="0">
+<testcase name="adds" time="0.001" classname="test" failure="1 == 2">
+<failure type="testCodeFailure" message="1 == 2">
+Error [ERR_TEST_FAILURE]: 1 == 2
+</failure></testcase></testsuite></testsuite>
+<testcase name="divides" time="0.001" classname="test" failure="x">
+<skipped type="todo" message="true"/>
+<failure type="testCodeFailure" message="x">
+[Error [ERR_TEST_FAILURE]: x]
+</failure></testcase>
+<testcase name="/checkout/broken.test.js" time="0.1" classname="test" failure="test failed">
+<failure type="testCodeFailure" message="test failed"></failure></testcase>
+<!-- tests 5 -->
+</testsuites>"""
+
+
+def test_tests_of_nodes_own_runner_are_named_by_their_suites() -> None:
+    assert {case.name: case.outcome for case in cases(NODE)} == {
+        "test::adds": "passed",
+        "outer::adds": "passed",
+        "outer > inner::adds": "failed",
+        "test::divides": "skipped",
+        "test::broken.test.js": "failed",
+    }
+
+
 def test_a_bare_suite_and_suites_within_suites_are_read() -> None:
     inner = '<testcase name="a"/><testsuite><testcase name="b"/></testsuite>'
     assert [case.name for case in cases(f"<testsuite>{inner}</testsuite>")] == ["a", "b"]
@@ -76,6 +107,7 @@ def test_a_bare_suite_and_suites_within_suites_are_read() -> None:
         ("<error/>", "error"),
         ("<skipped/>", "skipped"),
         ("<skipped/><failure/>", "failed"),
+        ('<skipped type="todo"/><failure/>', "skipped"),
         ("<failure/><error/>", "error"),
     ],
 )

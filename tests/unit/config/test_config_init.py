@@ -12,7 +12,7 @@ import pytest
 
 from banksman.agents.settings import CommandSettings, read_settings
 from banksman.checks.factory import checks_from
-from banksman.config.detect import AGENTS, Detected, Runner, detect
+from banksman.config.detect import AGENTS, JEST, Detected, Runner, detect
 from banksman.config.plan import load_plan
 from banksman.config.settings import Flags, Settings, load_settings
 from banksman.config.writing import config_text, plan_text
@@ -76,7 +76,7 @@ def test_an_empty_folder_has_nothing(tmp_path: Path) -> None:
     ("lock", "command"),
     [
         (".nothing", ("python3", "-m", "pytest", "--junitxml={junit}")),
-        ("uv.lock", ("uv", "run", "python", "-m", "pytest", "--junitxml={junit}")),
+        ("uv.lock", ("uv", "run", "--no-sync", "python", "-m", "pytest", "--junitxml={junit}")),
         ("poetry.lock", ("poetry", "run", "python", "-m", "pytest", "--junitxml={junit}")),
     ],
 )
@@ -121,10 +121,37 @@ def test_runners_of_javascript_are_found(
     assert bool(runner.advice) is not has_command
 
 
-def test_the_lock_file_says_how_packages_are_installed(tmp_path: Path) -> None:
-    found = made(tmp_path, "package-lock.json", package__json=package())
-    assert found.setup == (("npm", "ci"),)
-    assert read_back(tmp_path, found).workspaces.setup == (("npm", "ci"),)
+def test_jest_is_made_to_tell_all_of_each_test(tmp_path: Path) -> None:
+    content = package("jest", jest="1", **{"jest-junit": "1"})
+    found = made(tmp_path, package__json=content)
+    check = read_back(tmp_path, found).checks["tests"]
+    assert check.options["junit"] == "junit.xml"
+    assert check.options["env"] == dict(JEST)
+
+
+@pytest.mark.parametrize(
+    ("lock", "command"),
+    [
+        ("uv.lock", ("uv", "sync", "--locked")),
+        ("poetry.lock", ("poetry", "install", "--no-interaction")),
+        ("package-lock.json", ("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund")),
+        ("pnpm-lock.yaml", ("pnpm", "install", "--frozen-lockfile", "--prefer-offline")),
+        ("yarn.lock", ("yarn", "install", "--frozen-lockfile")),
+        ("go.sum", ("go", "mod", "download")),
+        ("Cargo.lock", ("cargo", "fetch", "--locked")),
+    ],
+)
+def test_the_lock_file_says_how_packages_are_installed(
+    tmp_path: Path, lock: str, command: tuple[str, ...]
+) -> None:
+    found = made(tmp_path, lock)
+    assert found.setup == (command,)
+    assert read_back(tmp_path, found).workspaces.setup == (command,)
+
+
+def test_each_language_is_set_up(tmp_path: Path) -> None:
+    found = made(tmp_path, "uv.lock", "package-lock.json", "yarn.lock")
+    assert [command[0] for command in found.setup] == ["uv", "npm"]
 
 
 def test_go_needs_gotestsum(tmp_path: Path) -> None:
