@@ -12,7 +12,8 @@
     ├── StaleWriterException             another engine owns the project by now
     ├── StaleVersionException            a row changed since it was read
     ├── OwnershipException               another engine owns the project
-    ├── StoreException                   the database failed or may not be used
+    ├── StoreException                   the database failed
+    │   └── StoreUnusableException       it cannot be used as it is: exit code 2
     ├── WorkspaceException               git or the file system refused
     │   ├── TargetBusyException          somebody has the target branch checked out
     │   └── GitChangedException          git's configuration or hooks changed under us
@@ -206,7 +207,7 @@ class OwnershipException(BanksmanException):
 
 @dataclass(eq=False, kw_only=True)
 class StoreException(BanksmanException):
-    """The database failed, or may not be used where it lies."""
+    """The database failed."""
 
     code: ClassVar[str] = "store"
     recovery: ClassVar[str] = (
@@ -217,6 +218,17 @@ class StoreException(BanksmanException):
 
     def __str__(self) -> str:
         return self.message
+
+
+@dataclass(eq=False, kw_only=True)
+class StoreUnusableException(StoreException):
+    """The database, or the place for it, cannot be used as it is; the message says the way out.
+
+    Nothing was changed, and nothing is wrong with us.
+    """
+
+    code: ClassVar[str] = "store.unusable"
+    recovery: ClassVar[str] = ""
 
 
 @dataclass(eq=False, kw_only=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -83,10 +85,11 @@ def test_a_relative_state_folder_is_refused(shell: Shell) -> None:
 
 def test_a_broken_store_is_no_fault_of_the_person(recorded: Recorded) -> None:
     recorded.store.close()
-    (recorded.repo.state / "state.db").write_bytes(b"no database at all" * 100)
-    said = recorded.repo.banksman("status")
+    with closing(sqlite3.connect(recorded.repo.state / "state.db")) as database:
+        database.execute("DROP TABLE decision")
+    said = recorded.repo.banksman("task", "show", "first")
     assert said.code == 1
-    assert "is not a database" in said.err
+    assert "refused: no such table" in said.err
     log = recorded.repo.state / "log" / "banksman.log"
     assert str(log) in said.err
     assert "Traceback" not in said.err

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from banksman.app.clock import SystemClock
+from banksman.app.owning import owned
 from banksman.app.reads import Place, open_project
 from banksman.app.running import workspaces_root
 from banksman.config.settings import Flags, Settings, load_settings
@@ -23,7 +24,6 @@ from banksman.core.records import Attempt, CheckResult, Project
 from banksman.core.task import TaskId, TaskStatus
 from banksman.executors.local import LocalExecutor
 from banksman.executors.spool import RESULT
-from banksman.stores.ownership import FileOwnership
 from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.layout import delete, folders
@@ -104,13 +104,9 @@ def clean(
     plan = asyncio.run(_plan(place, settings, known, days=days))
     if dry:
         return plan
-    ownership = FileOwnership(place.lock)
-    ownership.acquire()
-    try:
+    with owned(place):
         # Looked at again: an engine may have run in between.
         return asyncio.run(_clean(place, settings, _known(place), days=days))
-    finally:
-        ownership.release()
 
 
 async def _plan(place: Place, settings: Settings, known: _Known, *, days: int) -> Cleaned:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from banksman.app.reads import Place, engine_lives, find_place, open_project
+from banksman.app.reads import Place, engine_lives, find_place, is_begun, open_project
 from banksman.config.detect import AGENTS
 from banksman.config.environment import base_environment
 from banksman.config.settings import Flags, load_settings
@@ -75,7 +75,7 @@ def _findings(
     yield _state_folder(place)
     yield _database(place)
     yield _engine(place)
-    yield _configuration(place, environ, config)
+    yield from _configuration(place, environ, config)
     yield _agents(environ)
     yield _free(place)
     yield _found(
@@ -113,31 +113,36 @@ async def _inspected(place: Place, git: Git, base: str | None) -> tuple[Reposito
 
 
 def _base(place: Place) -> str | None:
-    if not place.database.exists():
+    if not is_begun(place):
         return None
     with open_project(place) as (_, project):
         return project.base
 
 
 def _state_folder(place: Place) -> Finding:
-    name = "state folder"
-    # Before the first run it is not there yet, and the one above it has to let it be made.
-    folder = next(one for one in (place.state_dir, *place.state_dir.parents) if one.is_dir())
     try:
-        refuse_network(folder)
-        with tempfile.TemporaryFile(dir=folder):
+        refuse_network(place.state_dir)
+    except BanksmanException as error:
+        return _bad("state folder", error)
+    if place.state_dir.is_dir() and place.state_dir.stat().st_mode & 0o077:
+        message = f"{place.state_dir} can be read by others: chmod 700 it"
+        return _found("state folder", Verdict.NOTE, message)
+    return _folder("state folder", place.state_dir)
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    # Before the first run it is not there yet, and the one above it has to let it be made.
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    try:
+        with tempfile.TemporaryFile(dir=there):
             pass
-    except (OSError, BanksmanException) as error:
-        return _bad(name, error)
-    if folder != place.state_dir:
-        return _fine(name, f"{place.state_dir} (made by the first run)")
-    if place.state_dir.stat().st_mode & 0o077:
-        return _found(name, Verdict.NOTE, f"{folder} can be read by others: chmod 700 it")
-    return _fine(name, str(folder))
+    except OSError as error:
+        return _found(name, Verdict.BAD, f"{there} cannot be written ({error.strerror})")
+    return _fine(name, str(folder) if folder == there else f"{folder} (made by the first run)")
 
 
 def _database(place: Place) -> Finding:
-    if not place.database.exists():
+    if not is_begun(place):
         return _fine("database", "made by the first run")
     try:
         with Reader(place.database) as reader:
@@ -150,15 +155,21 @@ def _engine(place: Place) -> Finding:
     return _fine("engine", "one runs now" if engine_lives(place) else "none runs now")
 
 
-def _configuration(place: Place, environ: Mapping[str, str], config: Path | None) -> Finding:
+def _configuration(
+    place: Place, environ: Mapping[str, str], config: Path | None
+) -> Iterator[Finding]:
+    name = "configuration"
     try:
         settings = load_settings(place.work_tree, Flags(config=config), environ)
     except BanksmanException as error:
-        return _bad("configuration", error)
+        yield _bad(name, error)
+        return
     if settings.file is None:
-        return _found("configuration", Verdict.NOTE, "there is none; `banksman init` writes it")
-    programs = ", ".join(sorted(settings.agents)) or "none"
-    return _fine("configuration", f"{settings.file}, agents: {programs}")
+        yield _found(name, Verdict.NOTE, "there is none; `banksman init` writes it")
+    else:
+        programs = ", ".join(sorted(settings.agents)) or "none"
+        yield _fine(name, f"{settings.file}, agents: {programs}")
+    yield _folder("workspaces", settings.workspaces_home)
 
 
 def _agents(environ: Mapping[str, str]) -> Finding:

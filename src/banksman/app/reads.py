@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from banksman.app.belonging import refuse_foreign
 from banksman.app.clock import SystemClock
-from banksman.config.words import escaped, nearest
+from banksman.config.words import escaped, nearest, quoted
 from banksman.core.names import workspace_name
 from banksman.core.records import JournalEntry, Project
 from banksman.core.task import Instant, ProjectId, TaskId
@@ -66,7 +67,7 @@ def find_place(start: Path, environ: Mapping[str, str]) -> Place:
 
     Raises:
         RepositoryException: There is no such folder, or no repository with files around it.
-        InputException: The state folder that the environment names is not absolute.
+        InputException: The state folder cannot be one, or is another repository's.
     """
     if not start.is_dir():
         raise RepositoryException(message=f"There is no folder {escaped(str(start))}.")
@@ -74,11 +75,10 @@ def find_place(start: Path, environ: Mapping[str, str]) -> Place:
     found = ((folder, _common_dir(folder)) for folder in (real, *real.parents))
     for folder, common_dir in found:
         if common_dir is not None:
-            return Place(
-                work_tree=folder,
-                common_dir=common_dir,
-                state_dir=_state_dir(environ) or common_dir / "banksman",
-            )
+            state_dir = _state_dir(environ) or common_dir / "banksman"
+            _refuse_unusable(state_dir)
+            refuse_foreign(common_dir, state_dir)
+            return Place(work_tree=folder, common_dir=common_dir, state_dir=state_dir)
     raise RepositoryException(
         message=f"{escaped(str(start))} is not in a git repository.",
         hint="Go to one, or make one with `git init` and a first commit.",
@@ -93,13 +93,18 @@ def open_project(place: Place) -> Generator[tuple[Reader, Project]]:
         InputException: Nothing has been run here yet.
         StoreException: The store cannot be read.
     """
-    if not place.database.is_file():
+    if not is_begun(place):
         raise _nothing_yet()
     with Reader(place.database) as reader:
         projects = reader.projects()
         if not projects:
             raise _nothing_yet()
         yield reader, projects[0]
+
+
+def is_begun(place: Place) -> bool:
+    """Return whether anything is stored; a first run that died at once leaves an empty file."""
+    return place.database.is_file() and place.database.stat().st_size > 0
 
 
 class Feed:
@@ -228,9 +233,24 @@ def _state_dir(environ: Mapping[str, str]) -> Path | None:
     if not Path(text).is_absolute():
         raise InputException(
             message=f"the variable {STATE_VARIABLE} must be an absolute path, "
-            f"not {escaped(text)!r}."
+            f"not {quoted(text)}.",
+            hint="Correct it, or leave it out.",
         )
     return Path(text)
+
+
+def _refuse_unusable(state_dir: Path) -> None:
+    try:
+        # Any file in it says whether it is a folder that can be looked into.
+        (state_dir / "state.db").stat()
+    except FileNotFoundError:
+        return  # The first run makes it.
+    except OSError as error:
+        raise InputException(
+            message=f"the state folder {quoted(str(state_dir))} cannot be used "
+            f"({error.strerror}).",
+            hint=f"Set {STATE_VARIABLE} to a folder of your own on a local disk.",
+        ) from error
 
 
 def _nothing_yet() -> InputException:

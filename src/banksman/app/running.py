@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from banksman.app.clock import SystemClock
+from banksman.app.owning import owned
 from banksman.app.reads import Place, find_place
 from banksman.checks import checks_from, outfit_digest
 from banksman.config.plan import load_plan
@@ -27,7 +28,6 @@ from banksman.orchestration.protocol import Reach, pass_by
 from banksman.plugins import make_agent
 from banksman.ports import Agent, AgentHost, Check
 from banksman.state.state_manager import StateManager
-from banksman.stores.ownership import FileOwnership
 from banksman.stores.sqlite import SqliteStore
 from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
@@ -136,13 +136,8 @@ async def _owned(
     place: Place, settings: Settings, request: RunRequest
 ) -> AsyncGenerator[Assembly]:
     """Hold the project's lock and its store around an engine."""
-    ownership = FileOwnership(place.lock)
-    ownership.acquire()
-    try:
-        with closing(SqliteStore.open(place.database)) as store:
-            yield await _assembled(place, settings, request, store=store)
-    finally:
-        ownership.release()
+    with owned(place), closing(SqliteStore.open(place.database)) as store:
+        yield await _assembled(place, settings, request, store=store)
 
 
 async def _assembled(
@@ -155,7 +150,7 @@ async def _assembled(
     target = settings.project.target
     repository = await inspect(place.work_tree, git, base=base, target=target)
     if known is None:
-        _refuse_unrecorded_target(repository)
+        _refuse_unrecorded_target(repository, place)
     project = known or _new_project(store, settings, repository)
     trust = Trust(git, repository.common_dir, place.trust)
     await trust.begin(anew=_is_idle(store, project))
@@ -188,11 +183,12 @@ async def _assembled(
     return Assembly(ports, project.id, manner)
 
 
-def _refuse_unrecorded_target(repository: Repository) -> None:
+def _refuse_unrecorded_target(repository: Repository, place: Place) -> None:
     """Refuse a target branch of which nothing is recorded: its work would be done again."""
     if repository.target_commit is not None:
         raise InputException(
-            message=f"there is a branch {repository.target!r}, and no record of how it came.",
+            message=f"there is a branch {repository.target!r}, and {place.database} has no "
+            "record of how it came.",
             hint="Put the state folder back, or move the branch out of the way with "
             f"`git branch -m {repository.target} old-target`.",
         )
@@ -241,8 +237,7 @@ def _new_project(store: SqliteStore, settings: Settings, repository: Repository)
 
 def workspaces_root(settings: Settings, repository: Repository) -> Path:
     """Return the folder for worktrees: outside the repository, one of its own."""
-    home = settings.workspaces_root or settings.state_home / "banksman"
-    return home / repository.folder
+    return settings.workspaces_home / repository.folder
 
 
 def _workspace_settings(settings: Settings) -> WorkspaceSettings:

@@ -21,6 +21,7 @@ from banksman.exceptions import (
     BanksmanException,
     InputException,
     OwnershipException,
+    StoreUnusableException,
     TaskDependencyException,
     TaskStateException,
 )
@@ -28,6 +29,7 @@ from banksman.exceptions import (
 REFUSED: Final = (
     InputException,
     OwnershipException,
+    StoreUnusableException,
     TaskDependencyException,
     TaskStateException,
 )
@@ -171,7 +173,7 @@ def _tell(error: Exception, here: Here) -> int:
         traceback.print_exception(error)
     if isinstance(error, BanksmanException):
         told = isinstance(error, InputException) and error.hint
-        lines = [str(error)] if told else [str(error), error.recovery]
+        lines = [str(error)] if told or not error.recovery else [str(error), error.recovery]
     else:
         lines = [f"a defect of Banksman, {type(error).__name__}: {error}"]
     if not isinstance(error, REFUSED):

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from banksman.app.reads import Place, open_project
+from banksman.app.reads import Place, is_begun, open_project
 from banksman.app.running import PlanRun, RunRequest, plan_run
 from banksman.cli.answers import DetachAnswer, EndAnswer, EventAnswer
 from banksman.cli.detaching import announce, detach_run
@@ -110,7 +110,7 @@ async def _run(request: RunRequest, here: Here, *, as_json: bool, colour: bool) 
 
 def _known_lines(place: Place) -> int | None:
     """Return how far the journal goes before this run; none if that cannot be read yet."""
-    if not place.database.exists():
+    if not is_begun(place):
         return 0
     # A store of an older version is brought up to date by the run itself.
     with suppress(StoreException, InputException), open_project(place) as (reader, _):

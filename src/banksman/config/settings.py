@@ -97,6 +97,11 @@ class Settings:
         only = next(iter(self.agents)) if len(self.agents) == 1 else None
         return self.run.agent or only
 
+    @property
+    def workspaces_home(self) -> Path:
+        """The folder below which each repository has a folder for its workspaces."""
+        return self.workspaces_root or self.state_home / "banksman"
+
     def require_agent(self) -> str:
         """Return the default agent.
 

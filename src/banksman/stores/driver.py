@@ -11,26 +11,28 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from banksman.exceptions import StoreException
+from banksman.exceptions import StoreException, StoreUnusableException
 
 Values = Mapping[str, object]
 NOTHING: Final[Values] = {}
 
-_SENTENCES: Final = {
+_FAILED: Final = {
     sqlite3.SQLITE_BUSY: "another process kept the database {path} busy for too long; "
     "wait for it to finish, or stop it, and try again",
     sqlite3.SQLITE_LOCKED: "another thread kept the database {path} busy; try again",
     sqlite3.SQLITE_FULL: "the disk under {path} is full; make room and try again, "
     "what was committed is safe",
-    sqlite3.SQLITE_READONLY: "the database {path} cannot be written; "
-    "check its owner and permissions and those of its folder",
-    sqlite3.SQLITE_CANTOPEN: "the database {path} cannot be opened; "
-    "check its owner and permissions and those of its folder",
-    sqlite3.SQLITE_NOTADB: "{path} is not a database; "
-    "move it away, or choose another folder with BANKSMAN_STATE_DIR",
-    sqlite3.SQLITE_CORRUPT: "the database {path} is damaged; "
-    "restore it from a copy, or move it away to start anew",
     sqlite3.SQLITE_IOERR: "the disk under {path} reports an error; check it with `dmesg`",
+}
+_UNUSABLE: Final = {
+    sqlite3.SQLITE_READONLY: "the database {path} cannot be written; "
+    "check its owner and permissions and those of its folder.",
+    sqlite3.SQLITE_CANTOPEN: "the database {path} cannot be opened; "
+    "check its owner and permissions and those of its folder.",
+    sqlite3.SQLITE_NOTADB: "{path} is not a database; "
+    "move it away, or choose another folder with BANKSMAN_STATE_DIR.",
+    sqlite3.SQLITE_CORRUPT: "the database {path} is damaged; "
+    "restore it from a copy, or move it away to start anew.",
 }
 
 
@@ -38,7 +40,9 @@ def in_our_words(error: Exception, path: object) -> StoreException:
     """Return an error of the driver as one sentence that says what to do."""
     # The low byte is the kind of error; what is above tells more of its place.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    sentence = _SENTENCES.get(code, "the database {path} refused: {error}")
+    if code in _UNUSABLE:
+        return StoreUnusableException(message=_UNUSABLE[code].format(path=path))
+    sentence = _FAILED.get(code, "the database {path} refused: {error}")
     return StoreException(message=sentence.format(path=path, error=error))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from banksman.exceptions import StoreException
+from banksman.exceptions import StoreUnusableException
 from banksman.stores.driver import in_our_words
 from banksman.stores.versions import APPLICATION_ID, SCHEMA_VERSION
 
@@ -34,11 +34,11 @@ def open_light(
         timeout_s: How long to wait for a writer.
 
     Raises:
-        StoreException: There is none, it is another program's, or of another version.
+        StoreUnusableException: There is none, it is another program's, or of another version.
     """
     if not path.is_file():
-        raise StoreException(
-            message=f"there is no store at {path} yet; `banksman run` makes it"
+        raise StoreUnusableException(
+            message=f"there is no store at {path} yet; `banksman run` makes it."
         )
     mode = "rw" if write else "ro"
     try:
@@ -57,7 +57,7 @@ def open_light(
     except sqlite3.Error as error:
         connection.close()
         raise in_our_words(error, path) from error
-    except StoreException:
+    except StoreUnusableException:
         connection.close()
         raise
     return connection
@@ -68,15 +68,17 @@ def _refuse_strangers(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute(APPLICATION).fetchone()
     (version,) = connection.execute(VERSION).fetchone()
     if application != APPLICATION_ID:
-        message = f"{path} is not a store of Banksman; see BANKSMAN_STATE_DIR"
-        raise StoreException(message=message)
+        raise StoreUnusableException(
+            message=f"{path} is not a store of Banksman; move it away, or choose another "
+            "folder with BANKSMAN_STATE_DIR."
+        )
     if version > SCHEMA_VERSION:
-        raise StoreException(
+        raise StoreUnusableException(
             message=f"a newer version of Banksman wrote {path} (schema {version}, this version "
-            f"knows {SCHEMA_VERSION}); upgrade Banksman"
+            f"knows {SCHEMA_VERSION}); upgrade Banksman."
         )
     if version < SCHEMA_VERSION:
-        raise StoreException(
+        raise StoreUnusableException(
             message=f"an older version of Banksman wrote {path} (schema {version}, this one "
-            f"needs {SCHEMA_VERSION}); `banksman run` brings it up to date"
+            f"needs {SCHEMA_VERSION}); `banksman run` brings it up to date."
         )

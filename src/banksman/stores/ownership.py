@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from banksman.exceptions import OwnershipException, StoreException
+from banksman.exceptions import OwnershipException, StoreException, StoreUnusableException
 
 
 class FileOwnership:
@@ -34,7 +34,8 @@ class FileOwnership:
 
         Raises:
             OwnershipException: Another engine lives; its process is named.
-            StoreException: The file cannot be made.
+            StoreUnusableException: The file cannot be made.
+            StoreException: It was removed just now.
         """
         if self.held():
             return
@@ -44,8 +45,10 @@ class FileOwnership:
             # Not inherited by programs that are started: they may outlive us.
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            message = f"the lock {self._path} cannot be made ({error.strerror})"
-            raise StoreException(message=message) from error
+            raise StoreUnusableException(
+                message=f"the lock {self._path} cannot be made ({error.strerror}); "
+                "mend its folder, or set BANKSMAN_STATE_DIR to a folder that you can write."
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from banksman.exceptions import StoreException
+from banksman.exceptions import StoreUnusableException
 
 MOUNTINFO: Final = Path("/proc/self/mountinfo")
 
@@ -53,13 +53,13 @@ def refuse_network(folder: Path, mountinfo: Path = MOUNTINFO) -> None:
         mountinfo: The kernel's list of mounts; a system without one is trusted.
 
     Raises:
-        StoreException: It lies on one.
+        StoreUnusableException: It lies on one.
     """
     kind = file_system(folder, mountinfo)
     if kind in NETWORK_TYPES:
-        raise StoreException(
+        raise StoreUnusableException(
             message=f"{folder} lies on a network file system ({kind}), where a database would "
-            "be damaged; set BANKSMAN_STATE_DIR to a folder on a local disk"
+            "be damaged; set BANKSMAN_STATE_DIR to a folder on a local disk."
         )
 
 
@@ -84,7 +84,7 @@ def prepare(path: Path) -> None:
     """Make the folder and the file of a store, readable by their owner alone.
 
     Raises:
-        StoreException: They cannot be made or written.
+        StoreUnusableException: They cannot be made or written.
     """
     try:
         if not path.parent.is_dir():
@@ -99,9 +99,9 @@ def prepare(path: Path) -> None:
         if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise StoreException(
+        raise StoreUnusableException(
             message=f"the database {path} cannot be written ({error.strerror}); "
-            "check the owner and permissions of its folder, or set BANKSMAN_STATE_DIR"
+            "check the owner and permissions of its folder, or set BANKSMAN_STATE_DIR."
         ) from error
 
 

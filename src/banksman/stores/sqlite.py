@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from banksman.core.task import Task, TaskId
-from banksman.exceptions import StoreException
+from banksman.exceptions import StoreException, StoreUnusableException
 from banksman.stores import statements
 from banksman.stores.driver import Driver, in_our_words
 from banksman.stores.place import MOUNTINFO, prepare, refuse_network
@@ -194,20 +194,20 @@ def _is_old(connection: sqlite3.Connection, path: Path) -> bool:
     """Return whether the database lacks migrations.
 
     Raises:
-        StoreException: It is another program's, or a newer version's.
+        StoreUnusableException: It is another program's, or a newer version's.
     """
     application = _number(connection.execute(_APPLICATION_ID).fetchone())
     version = _number(connection.execute(_USER_VERSION).fetchone())
     objects = _number(connection.execute(_OBJECTS).fetchone())
     if objects and application != APPLICATION_ID:
-        raise StoreException(
+        raise StoreUnusableException(
             message=f"{path} is a database of another program; "
-            "move it away, or choose another folder with BANKSMAN_STATE_DIR"
+            "move it away, or choose another folder with BANKSMAN_STATE_DIR."
         )
     if version > SCHEMA_VERSION:
-        raise StoreException(
+        raise StoreUnusableException(
             message=f"a newer version of Banksman wrote {path} (schema {version}, this version "
-            f"knows {SCHEMA_VERSION}); upgrade Banksman"
+            f"knows {SCHEMA_VERSION}); upgrade Banksman."
         )
     return version < SCHEMA_VERSION
 

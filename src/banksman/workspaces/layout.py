@@ -7,6 +7,7 @@ the state folder, out of an agent's way: for each name a note, a lock and an ind
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from itertools import count
 from pathlib import Path
 
 from banksman.core.names import escape_path, one_line, workspace_owner
-from banksman.exceptions import WorkspaceException
+from banksman.exceptions import RepositoryException, WorkspaceException
 from banksman.workspaces.rights import TO_DELETE, give_back
 
 
@@ -55,7 +56,11 @@ class Layout:
     state: Path
 
     def make(self) -> None:
-        """Make the folders; only their owner may enter."""
+        """Make the folders; only their owner may enter.
+
+        Raises:
+            RepositoryException: They cannot be made, or not be written.
+        """
         for folder in (
             self.work,
             self.checks,
@@ -64,7 +69,7 @@ class Layout:
             self.trash,
             self.notes,
         ):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(folder)
 
     @property
     def work(self) -> Path:
@@ -115,6 +120,19 @@ class Layout:
     def lock(self, name: str) -> Path:
         """The file whose lock belongs to whoever makes, saves or removes the workspace."""
         return self.notes / f"{name}.lock"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        shown = escape_path(os.fsencode(folder))
+        raise RepositoryException(
+            message=f"The folder for workspaces {shown} cannot be used ({error.strerror}).",
+            hint="Name one that can with `root` below [workspaces], or with XDG_STATE_HOME.",
+        ) from error
 
 
 def make_home(layout: Layout, name: str) -> Path:
