@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from banksman.app.cleaning import Cleaned
 from banksman.app.doctor import Finding
+from banksman.app.reporting import Report
 from banksman.cli import answers
 from banksman.cli.lazy import LazyGroup
 from banksman.config.planned import PlannedTask
@@ -80,6 +81,7 @@ SHAPES = [
     (["plan", "show"], PlannedTask, "list"),
     (["plan", "graph"], answers.GraphAnswer, ""),
     (["stop"], answers.StopAnswer, ""),
+    (["report"], Report, ""),
     (["pause"], answers.CommandAnswer, ""),
     (["task", "cancel", "second"], answers.CommandAnswer, ""),
     (["run", "--no-wait"], answers.EventAnswer, "run"),

@@ -34,7 +34,9 @@ def test_importing_a_light_module_imports_nothing_heavy(shell: Shell, module: st
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["status"], ["status", "--json"]], ids=" ".join
+    "arguments",
+    [["--version"], ["--help"], ["status"], ["status", "--json"], ["report"]],
+    ids=" ".join,
 )
 def test_a_light_command_imports_nothing_heavy(
     recorded: Recorded, arguments: list[str]

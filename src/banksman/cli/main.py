@@ -47,6 +47,7 @@ COMMANDS: Final = {
     "run": Entry("banksman.cli.run", "run", "Run the plan, or go on with it."),
     "status": Entry("banksman.cli.status", "status", "Show where the project stands."),
     "watch": Entry("banksman.cli.watch", "watch", "Show the progress of a run as it goes."),
+    "report": Entry("banksman.cli.report", "report", "Sum up what a run has done and cost."),
     "log": Entry("banksman.cli.log", "log", "Show what happened."),
     "diff": Entry("banksman.cli.diff", "diff", "Show what an attempt changed."),
     "task": Entry("banksman.cli.task", "task", "Show, add, cancel and retry tasks."),

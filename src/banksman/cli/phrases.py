@@ -45,6 +45,8 @@ _PHRASES: Final = {
     "attempt.conflicted": "conflicts with the target branch",
     "attempt.ended": "attempt {attempt} has ended",
     "integration.intended": "is put onto the target branch",
+    "run.begun": "a run begins",
+    "run.ended": "the run is over",
     "clock.jumped": "the clock was set",
     "machine.slept": "the machine slept",
     "stop.intended": "is to be stopped",

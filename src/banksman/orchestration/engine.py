@@ -111,6 +111,7 @@ class Engine:
         # Cleanings under way: they hand work in, so the rounds must go on for them.
         self._cleanings = 0
         self._wake = parts.ledger.handed_in
+        self._runs = False
         self._draining = False
         self._stopping = False
 
@@ -130,6 +131,7 @@ class Engine:
 
     async def run(self) -> RunEnd:
         """Run the plan until nothing can move it any more; return why it is over."""
+        self._runs = True
         async with asyncio.TaskGroup() as group:
             await self._take_over(group)
             while (end := self._round(group)) is None:
@@ -151,6 +153,7 @@ class Engine:
         with self._parts.state.transaction() as tx:
             left = tuple(self._stamped(tx, one) for one in self._open(tx))
             kept = self._kept(tx)
+            self._note(tx, "run.begun")
         try:
             await self._parts.workspaces.sweep((*left, *kept))
         except WorkspaceException:
@@ -158,6 +161,10 @@ class Engine:
             log.warning("workspaces.not_swept", exc_info=True)
         for attempt in left:
             self._employ(attempt, group)
+
+    def _note(self, tx: Transaction, kind: str, reason: str = "") -> None:
+        project = tx.project(self._parts.project_id)
+        self._parts.state.record(tx, kind, project, reason=reason)
 
     def _open(self, tx: Transaction) -> tuple[Attempt, ...]:
         return tx.open_attempts(self._parts.project_id)
@@ -201,6 +208,8 @@ class Engine:
         ending = any(isinstance(effect, EndRun) for effect in effects)
         claimed = () if ending else self._claims(tx)
         end = None if claimed or effects else self._end(tx)
+        if end is not None and self._runs:
+            self._note(tx, "run.ended", end.value)
         return Round(claimed=claimed, effects=tuple(effects), end=end)
 
     def _stops(self, tx: Transaction) -> Iterator[Effect]:

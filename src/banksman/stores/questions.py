@@ -117,6 +117,30 @@ WHERE project_id = :project_id AND (:task_id IS NULL OR task_id = :task_id)
 ORDER BY seq DESC LIMIT :limit
 """
 
+# Where the last run began: looked for from the end.
+LAST_RUN: Final = """
+SELECT seq FROM journal WHERE project_id = :project_id AND kind = 'run.begun'
+ORDER BY seq DESC LIMIT 1
+"""
+
+# Where a time lies in the journal, whose order is that of what happened, whatever clocks said.
+SINCE: Final = """
+SELECT coalesce(min(seq), 0) FROM journal WHERE project_id = :project_id AND at >= :at
+"""
+
+# What turns have cost that ended from a time on, by whom.
+USAGE_SINCE: Final = """
+SELECT usage.agent, count(*), coalesce(sum(usage.input_tokens), 0),
+    coalesce(sum(usage.output_tokens), 0), coalesce(sum(usage.cost_microusd), 0),
+    coalesce(sum(usage.duration_ms), 0)
+FROM usage
+JOIN task ON task.id = usage.task_id
+JOIN turn ON turn.task_id = usage.task_id AND turn.attempt = usage.attempt
+    AND turn.number = usage.turn
+WHERE task.project_id = :project_id AND turn.ended_at >= :at
+GROUP BY usage.agent ORDER BY usage.agent
+"""
+
 # Sums over all turns of a project.
 USAGE_TOTALS: Final = """
 SELECT count(*) AS turns, coalesce(sum(input_tokens), 0) AS input_tokens,

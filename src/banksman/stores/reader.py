@@ -25,13 +25,19 @@ from banksman.core.records import (
     Turn,
     UsageRecord,
 )
-from banksman.core.task import ProjectId, Task, TaskId, TaskSpec, TaskStatus
+from banksman.core.task import Instant, ProjectId, Task, TaskId, TaskSpec, TaskStatus
 from banksman.exceptions import RecordNotFoundException
 from banksman.stores import questions
 from banksman.stores.driver import Driver, Values
 from banksman.stores.light import open_light
 from banksman.stores.rows import columns_of, from_row, values_of
-from banksman.stores.views import StatusView, TaskDetails, TaskView, UsageTotals
+from banksman.stores.views import (
+    AgentUsage,
+    StatusView,
+    TaskDetails,
+    TaskView,
+    UsageTotals,
+)
 
 T = TypeVar("T")
 
@@ -174,6 +180,26 @@ class Reader(Opened):
         lines = _records(self._driver(), JournalEntry, sql, values, without=("writes",))
         return lines[::-1] if after is None else lines
 
+    def last_run(self, project_id: ProjectId) -> int:
+        """Return the line of the journal with which the last run began; 0 if none is known."""
+        row = self._driver().first(questions.LAST_RUN, {"project_id": project_id})
+        return 0 if row is None else _count(row)
+
+    def since(self, project_id: ProjectId, at: Instant) -> int:
+        """Return the first line of the journal from a time on; 0 if there is none."""
+        return _count(
+            self._driver().first(questions.SINCE, {"project_id": project_id, "at": at})
+        )
+
+    def usage_since(self, project_id: ProjectId, at: Instant) -> tuple[AgentUsage, ...]:
+        """Return what turns have cost that ended from a time on, by the name of the agent."""
+        values = {"project_id": project_id, "at": at}
+        rows = self._driver().all(questions.USAGE_SINCE, values)
+        return tuple(
+            AgentUsage(agent=str(agent), **dict(zip(_SUMS, map(_whole, sums), strict=True)))
+            for agent, *sums in rows
+        )
+
     def usage(self, project_id: ProjectId) -> UsageTotals:
         """Return what a project has cost so far."""
         values = {"project_id": project_id}
@@ -201,6 +227,14 @@ def _records(  # noqa: PLR0917 - what, how and with what, in the order of every 
     return tuple(
         kind(**values_of(kind, (row[name] for name in names), without=without)) for row in rows
     )
+
+
+_SUMS: Final = ("turns", "input_tokens", "output_tokens", "cost_microusd", "duration_ms")
+
+
+def _whole(value: object) -> int:
+    assert isinstance(value, int), "sums of whole numbers are whole"
+    return value
 
 
 def _count(row: tuple[object, ...] | None) -> int:

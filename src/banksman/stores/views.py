@@ -87,6 +87,24 @@ class TaskDetails:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AgentUsage:
+    """What the turns of one agent have cost.
+
+    Attributes:
+        agent: Its name in the settings; empty for the sum over all agents.
+        turns: How many there were.
+        duration_ms: How long they took, by a clock that rests when the machine does.
+    """
+
+    agent: str
+    turns: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_microusd: int = 0
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class UsageTotals:
     """What a project has cost; sums over all turns that ended."""
 
