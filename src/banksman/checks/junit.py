@@ -2,7 +2,8 @@
 
 A report is written by code under test, so it may be anything: it is bounded before it is
 parsed, and declares no entities and no document type. What tests are called and what they say
-is cleaned; how many there are is counted here, and what the report itself adds up is not read.
+is cleaned, and how many there are is counted here. What a report itself adds up is not believed
+either, but one that claims failures without showing any is: something that failed is not in it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ _STATUS: Final = {
     "failure": "failed",
     "error": "error",
 }
+
+
+_COUNT: Final = re.compile(r"\d{1,9}")
 
 
 class UnreadableReportException(Exception):
@@ -108,13 +112,48 @@ def _cases(report: bytes, prefixes: tuple[str, ...], limits: Limits) -> Iterator
         raise UnreadableReportException(why=f"is refused: {plain_line(str(error))}") from None
 
 
+@dataclass(kw_only=True)
+class _Suite:
+    """A suite that is being read.
+
+    Attributes:
+        path: Its name behind those of the suites that it is in.
+        claimed: How many failures and errors it says it has.
+        broken: A test that failed was seen in it.
+    """
+
+    path: str = ""
+    claimed: int = 0
+    broken: bool = False
+
+    def inner(self, element: Element) -> _Suite:
+        """Return the suite in this one that begins here."""
+        # What holds all suites has the name of a tool or a project.
+        name = element.get("name") if element.tag == "testsuite" else ""
+        path = " > ".join(filter(None, (self.path, name)))
+        counts = (element.get(what) or "" for what in ("failures", "errors"))
+        claimed = sum(int(count) for count in counts if _COUNT.fullmatch(count))
+        return _Suite(path=path[:NAME_CHARACTERS_MAX], claimed=claimed)
+
+    def close(self, inner: _Suite) -> None:
+        """Take note of a suite in this one that is over.
+
+        Raises:
+            UnreadableReportException: It claims failures and shows none.
+        """
+        if inner.claimed and not inner.broken:
+            why = f"counts {inner.claimed} failed tests, but shows none that failed"
+            raise UnreadableReportException(why=why)
+        self.broken |= inner.broken
+
+
 def _elements(report: bytes, limits: Limits) -> Iterator[tuple[Element, str]]:
     """Yield the elements of tests as they end, within bounds of depth and number.
 
     With each come the names of the suites that it is in, outermost first.
     """
     depth = count = 0
-    suites = [""]
+    suites = [_Suite()]
     parsed: Iterable[tuple[str, Element]] = SafeElementTree.iterparse(
         _Chunks(report), events=("start", "end"), forbid_dtd=True
     )
@@ -122,9 +161,10 @@ def _elements(report: bytes, limits: Limits) -> Iterator[tuple[Element, str]]:
         if event == "end":
             depth -= 1
             if element.tag == "testcase":
-                yield element, suites[-1]
-            elif element.tag == "testsuite":
-                suites.pop()
+                suites[-1].broken |= _is_broken(element)
+                yield element, suites[-1].path
+            elif element.tag in _ROOTS:
+                suites[-2].close(suites.pop())
             continue
         depth += 1
         count += 1
@@ -133,9 +173,16 @@ def _elements(report: bytes, limits: Limits) -> Iterator[tuple[Element, str]]:
             raise UnreadableReportException(why=f"is no JUnit report: it begins with {begin}")
         if depth > limits.depth_max or count > limits.elements_max:
             raise UnreadableReportException(why="is too deep or has too many elements")
-        if element.tag == "testsuite":
-            path = " > ".join(filter(None, (suites[-1], element.get("name"))))
-            suites.append(path[:NAME_CHARACTERS_MAX])
+        if element.tag in _ROOTS:
+            suites.append(suites[-1].inner(element))
+
+
+def _is_broken(element: Element) -> bool:
+    """Return whether a test has anything that somebody may have counted as a failure."""
+    told = _STATUS.get((element.get("status") or "").lower())
+    return told in {"failed", "error"} or any(
+        child.tag in {"failure", "error"} for child in element
+    )
 
 
 def _case(case: _Parsed, suites: str, prefixes: tuple[str, ...]) -> Case:

@@ -33,7 +33,7 @@ from banksman.core.records import CheckResult
 from banksman.core.task import ProjectId
 from banksman.ports import Executor, ProcessEnd, Subject
 
-VERSION: Final = 2
+VERSION: Final = 3
 DETAILS_MAX: Final = 200
 PLACEHOLDER: Final = "{junit}"
 

@@ -62,6 +62,50 @@ def test_what_pytest_writes_is_read_test_by_test() -> None:
     )
 
 
+@pytest.mark.parametrize("count", ['failures="3"', 'errors="1"', 'failures="0" errors="2"'])
+@pytest.mark.parametrize("inner", ['<testcase name="a"/>', "", "<failure>of nobody</failure>"])
+def test_a_report_that_counts_failures_and_shows_none_is_refused(
+    count: str, inner: str
+) -> None:
+    suite = f'<testsuite name="s" tests="4" {count}>{inner}</testsuite>'
+    around = '<testsuite><testcase name="b"><failure/></testcase></testsuite>'
+    for report in (
+        suite,
+        f"<testsuites>{around}{suite}</testsuites>",
+        f"<testsuites {count}><testsuite>{inner}</testsuite></testsuites>",
+        f"<testsuite>{suite}{around}</testsuite>",
+    ):
+        with pytest.raises(UnreadableReportException, match="failed tests, but shows none"):
+            cases(report)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        '<testcase name="a"><failure/></testcase>',
+        '<testcase name="a" status="failed"/>',
+        '<testcase name="a"><skipped type="todo"/><failure/></testcase>',
+        '<testsuite><testcase name="a"><failure/><error/></testcase></testsuite>',
+    ],
+)
+def test_counts_need_not_add_up_where_something_failed(inner: str) -> None:
+    (case,) = cases(f'<testsuites failures="9" errors="x">{inner}</testsuites>')
+    assert case.name.endswith("a")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
+def test_reports_in_other_encodings_are_read(encoding: str) -> None:
+    head = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>'
+    report = f'{head}<testsuite><testcase name="é"/></testsuite>'.encode(encoding)
+    assert read_cases([report], ROOT) == (Case(name="é", outcome="passed"),)
+
+
+def test_an_encoding_that_cannot_be_told_is_refused() -> None:
+    report = '<?xml version="1.0" encoding="utf-16-le"?><testsuite/>'.encode("utf-16-le")
+    with pytest.raises(UnreadableReportException, match="is refused: multi-byte encodings"):
+        read_cases([report], ROOT)
+
+
 NODE = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites>
 <testcase name="adds" time="0.001" classname="test"/>
