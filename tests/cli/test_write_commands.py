@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -62,6 +63,26 @@ def test_the_same_request_is_done_once(idle: Recorded) -> None:
     first, again = idle.repo.banksman(*command), idle.repo.banksman(*command)
     assert first.json == again.json
     assert first.json["answer"]["status"] == "cancelled"
+    other = idle.repo.banksman("task", "cancel", "second", "--request", "once")
+    assert (other.code, other.out) == (2, "")
+    assert "the request 'once' was sent before, and wished something else" in other.err
+    assert idle.repo.banksman("status").rows[1][1] == "blocked"
+
+
+def test_text_that_is_not_utf_8_is_refused(idle: Recorded) -> None:
+    said = idle.repo.banksman("task", "add", "third", os.fsdecode(b"a\xffb"))
+    assert (said.code, said.out) == (2, "")
+    assert 'title is not UTF-8 text: "a\\udcffb".' in said.err
+    piped = subprocess.run(
+        [sys.executable, "-m", "banksman", "task", "add", "third", "T", "--instructions", "-"],
+        cwd=idle.repo.folder,
+        env=idle.repo.env,
+        input=b"\x7fELF\xff",
+        capture_output=True,
+        check=False,
+    )
+    assert piped.returncode == 2
+    assert b"the standard input is not UTF-8 text." in piped.stderr
 
 
 def test_pause_and_resume_are_told(idle: Recorded) -> None:

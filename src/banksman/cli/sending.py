@@ -16,7 +16,9 @@ from banksman.cli.here import Here, json_option
 from banksman.cli.lazy import load
 from banksman.cli.tables import print_json
 from banksman.cli.text import clean
+from banksman.config.words import quoted
 from banksman.core.records import Command
+from banksman.exceptions import InputException
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +43,17 @@ def task_key(here: Here, name: str) -> str:
         return next(t.key for t in reader.status(project.id).tasks if t.id == task_id)
 
 
+def refuse_unreadable(given: Mapping[str, object]) -> None:
+    """Refuse what the command line did not give as text (`InputException`)."""
+    for name, value in given.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, str) and not _is_text(part):
+                raise InputException(
+                    message=f"{name} is not UTF-8 text: {quoted(part)}.",
+                    hint="Write it in UTF-8.",
+                )
+
+
 def send(
     ctx: click.Context,
     name: str,
@@ -61,6 +74,7 @@ def send(
         as_json: Print JSON instead.
     """
     here: Here = ctx.obj
+    refuse_unreadable({**arguments, "request": request})
     wish = Wish(name=name, by=getpass.getuser(), arguments=arguments, key=request)
     # Only without an engine: this imports all that an engine needs.
     serve = partial(_serve, here)
@@ -76,6 +90,14 @@ def send(
             err=True,
         )
         ctx.exit(EXIT_SILENT)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _serve(here: Here) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from banksman.app.starting import known_checks
 from banksman.cli.here import Here, examples
-from banksman.cli.sending import send, task_key, wish_options
+from banksman.cli.sending import refuse_unreadable, send, task_key, wish_options
 from banksman.config.json_lines import LineDocument
 from banksman.config.plan_model import TaskEntry
 from banksman.config.problems import KeyPath, Problems
@@ -23,7 +23,7 @@ from banksman.core.task import DependencyPolicy, Gate, TaskKind, TaskSpec
 from banksman.exceptions import InputException
 from banksman.state.codec import plain, to_plain
 
-_INSTRUCTIONS_MAX: Final = 1 << 20
+_INSTRUCTIONS_BYTES_MAX: Final = 1 << 20
 
 
 @click.command(
@@ -63,6 +63,7 @@ def add(
     here: Here = ctx.obj
     needs = fields.pop("needs")
     assert isinstance(needs, tuple), "it may be given many times"
+    refuse_unreadable(fields)
     spec = _spec(here, fields)
     arguments = {
         "spec": to_plain(spec),
@@ -75,7 +76,7 @@ def _spec(here: Here, fields: Mapping[str, object]) -> TaskSpec:
     """Return the task that the options describe, or refuse it with all that is wrong."""
     given = {name: plain(value) for name, value in fields.items() if value not in {None, ()}}
     if given.get("instructions") == "-":
-        given["instructions"] = sys.stdin.read(_INSTRUCTIONS_MAX)
+        given["instructions"] = _standard_input()
     problems = Problems("the task")
     teller = Teller(
         document=LineDocument(given, 0),
@@ -91,6 +92,20 @@ def _spec(here: Here, fields: Mapping[str, object]) -> TaskSpec:
         raise InputException(message=str(problems.exception())) from None
     _check_names(here, spec)
     return spec
+
+
+def _standard_input() -> str:
+    given = sys.stdin.buffer.read(_INSTRUCTIONS_BYTES_MAX + 1)
+    if len(given) > _INSTRUCTIONS_BYTES_MAX:
+        most = f"{_INSTRUCTIONS_BYTES_MAX >> 10} KiB"
+        raise InputException(message=f"the standard input is longer than {most}.")
+    try:
+        return given.decode()
+    except UnicodeDecodeError:
+        raise InputException(
+            message="the standard input is not UTF-8 text.",
+            hint="Give the instructions in words; files belong into the repository.",
+        ) from None
 
 
 def _check_names(here: Here, spec: TaskSpec) -> None:

@@ -18,7 +18,7 @@ from banksman.core.task import Instant
 from banksman.exceptions import CommandRefusedException, RecordNotFoundException
 from banksman.stores.driver import Driver
 from banksman.stores.light import open_light
-from banksman.stores.rows import columns_of, from_row, to_row
+from banksman.stores.rows import Row, columns_of, from_row, to_row
 
 # IMMEDIATE: the key is looked for and the row inserted as one step.
 _BEGIN: Final = "BEGIN IMMEDIATE"
@@ -60,12 +60,15 @@ class Inbox:
         A second one with the same key is the first one, answer and all.
 
         Raises:
+            CommandRefusedException: The first one with this key wished something else, or
+                was taken back.
             StoreException: There is no store, it is of another version, or it is busy.
         """
         row = to_row(command)
         with self._writing() as driver:
             earlier = _first(driver, _BY_KEY, row)
             if earlier is not None:
+                _refuse_another(earlier, row)
                 return earlier
             number = driver.execute(_INSERT, row).lastrowid
             assert number is not None, "an insert gives a number"
@@ -112,6 +115,19 @@ class Inbox:
     def _driver(self, connection: sqlite3.Connection) -> Driver:
         connection.row_factory = sqlite3.Row
         return Driver(connection, self._path)
+
+
+def _refuse_another(earlier: Command, row: Row) -> None:
+    """Refuse a wish with the key of another one: its answer would pass for this one's."""
+    before = to_row(earlier)
+    problem = "was taken back" if earlier.withdrawn_at else ""
+    if any(before[part] != row[part] for part in ("name", "arguments")):
+        problem = f"wished something else ({earlier.name})"
+    if problem:
+        raise CommandRefusedException(
+            message=f"the request {earlier.key!r} was sent before, and {problem}.",
+            hint="Choose another name for this one.",
+        )
 
 
 def _found(driver: Driver, command_id: int) -> Command:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,9 +68,31 @@ def test_a_wish_sent_twice_is_one_wish_with_its_answer(
     first = inbox.submit(wish(project))
     with state.transaction() as tx:
         state.answer(tx, tx.command(first.id), answer={"done": True})
-    again = inbox.submit(replace(wish(project), name="resume"))
+    again = inbox.submit(wish(project))
     assert (again.id, again.name, again.answer) == (first.id, "cancel", {"done": True})
     assert inbox.submit(wish(project, "other")).id != first.id
+
+
+@pytest.mark.parametrize("change", [{"name": "resume"}, {"arguments": {"task": "other"}}])
+def test_the_key_of_another_wish_is_refused(
+    path: Path, project: Project, change: dict[str, Any]
+) -> None:
+    inbox = Inbox(path)
+    first = inbox.submit(wish(project))
+    words = r"the request 'k' was sent before, and wished something else \(cancel\)"
+    with pytest.raises(CommandRefusedException, match=words):
+        inbox.submit(replace(wish(project), **change))
+    assert inbox.read(first.id).name == "cancel"
+    assert inbox.submit(replace(wish(project), at=Instant(2), by="bob")).id == first.id
+
+
+def test_the_key_of_a_wish_that_was_taken_back_is_refused(path: Path, project: Project) -> None:
+    inbox = Inbox(path)
+    inbox.withdraw(inbox.submit(wish(project)).id, Instant(9))
+    with pytest.raises(
+        CommandRefusedException, match="'k' was sent before, and was taken back"
+    ):
+        inbox.submit(wish(project))
 
 
 def test_the_answer_is_seen_once_it_is_there(
