@@ -62,7 +62,7 @@ class TestLocalExecutor(ExecutorContract):
 
     def start_and_die(self, root: Path, spool: str, spec: ProcessSpec) -> None:
         fields = {**vars(spec), "cwd": str(spec.cwd)}
-        del fields["stdin"], fields["last_words"]
+        del fields["stdin"]
         arguments = [str(root), spool, json.dumps(fields), self.layer]
         engine = [sys.executable, "-c", ENGINE, *arguments]
         died = subprocess.run(

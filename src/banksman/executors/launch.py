@@ -91,7 +91,7 @@ def spool_text(
             "timeout_s": spec.timeout_s,
             "silence_s": spec.silence_s,
             "output_bytes_max": spec.output_bytes_max,
-            "last_words": spec.last_words.decode("latin-1"),
+            "last_words": spec.last_words,
             "linger_s": spec.linger_s,
             "ttl_s": spec.ttl_s,
             "box": box,

@@ -37,8 +37,7 @@ class Specification:
         self.timeout_s: float = fields["timeout_s"]
         self.silence_s: float | None = fields["silence_s"]
         self.output_bytes_max: int = fields["output_bytes_max"]
-        # Latin-1 here too.
-        self.last_words: bytes = fields["last_words"].encode("latin-1")
+        self.last_words: str = fields["last_words"]
         self.linger_s: float = fields["linger_s"]
         self.ttl_s: float = fields["ttl_s"]
         self.box: list[str] = fields["box"]

@@ -37,8 +37,8 @@ class ProcessSpec:
         timeout_s: Wall time it may take, monotonic, above 0.
         silence_s: Time it may print nothing, or none for no limit.
         output_bytes_max: Output kept; the middle of what is longer is dropped.
-        last_words: What a line of output begins with by which the program says that it is done.
-            Empty for a program without such words.
+        last_words: `type` of the JSON object, alone on a line of its output, by which the
+            program says that it is done. Empty for a program without such words.
         linger_s: How long it may take to end by itself after its last words.
         ttl_s: How long the tree lives on when no engine watches it; 0 ends it with the engine.
         marker: Execution id `project:task:attempt…`, in the environment of the whole tree as
@@ -54,7 +54,7 @@ class ProcessSpec:
     timeout_s: float = 3600.0
     silence_s: float | None = None
     output_bytes_max: int = 4 << 20
-    last_words: bytes = b""
+    last_words: str = ""
     linger_s: float = 10.0
     ttl_s: float = 600.0
     marker: str = ""

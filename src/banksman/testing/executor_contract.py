@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -26,6 +27,8 @@ from banksman.testing.executor_programs import (
     until,
 )
 from banksman.testing.executor_promises import ProgramPromises
+
+WORDS: Final = '{"how": "well", "type": "done"}'
 
 
 class ExecutorContract(ProgramPromises):
@@ -100,23 +103,26 @@ class ExecutorContract(ProgramPromises):
     def test_a_program_that_does_not_end_after_its_last_words_is_ended(
         self, root: Path, place: Path
     ) -> None:
-        text = STUBBORN.replace('print("ready"', 'print("no done\\ndone: well"')
-        spec = replace(python(place, text), last_words=b"done", linger_s=0.5)
+        text = STUBBORN.replace('print("ready"', f"print({WORDS!r}")
+        spec = replace(python(place, text), last_words="done", linger_s=0.5)
         end = asyncio.run(self.executor(root).run("a", spec))
-        assert (end.how, end.code, end.output) == ("lingered", None, b"no done\ndone: well\n")
+        assert (end.how, end.code, end.output) == ("lingered", None, f"{WORDS}\n".encode())
         assert not is_anyone_alive(place)
 
     def test_a_program_that_ends_soon_after_its_last_words_has_just_ended(
         self, root: Path, place: Path
     ) -> None:
-        text = "import os, time; os.write(1, b'done'); time.sleep(0.5); os._exit(7)"
-        spec = replace(python(place, text), last_words=b"done", silence_s=0.2)
+        text = (
+            f"import time; print({WORDS!r}, flush=True); time.sleep(0.5); raise SystemExit(7)"
+        )
+        spec = replace(python(place, text), last_words="done", silence_s=0.4)
         end = asyncio.run(self.executor(root).run("a", spec))
         assert (end.how, end.code) == ("exited", 7)
 
-    def test_last_words_in_the_middle_of_a_line_are_none(self, root: Path, place: Path) -> None:
-        text = "import time; print('not done', flush=True); time.sleep(0.5)"
-        spec = replace(python(place, text), last_words=b"done", linger_s=0.0)
+    def test_what_only_quotes_last_words_says_none(self, root: Path, place: Path) -> None:
+        quote = '{"type": "said", "what": {"type": "done"}}'
+        text = f"import time; print({quote!r}, flush=True); time.sleep(0.5)"
+        spec = replace(python(place, text), last_words="done", linger_s=0.0)
         assert asyncio.run(self.executor(root).run("a", spec)).how == "exited"
 
     def test_a_program_that_closes_its_output_is_waited_for(
