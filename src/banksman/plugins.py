@@ -26,6 +26,9 @@ AGENTS: Final = "banksman.agents"
 """Group of entry points."""
 
 BUILT_IN: Final = (
+    EntryPoint(
+        name="claude-code", value="banksman.agents.claude_code:from_settings", group=AGENTS
+    ),
     EntryPoint(name="command", value="banksman.agents.command:from_settings", group=AGENTS),
     EntryPoint(name="scripted", value="banksman.agents.scripted:from_settings", group=AGENTS),
 )

@@ -55,7 +55,7 @@ SEAMS: Final = (
     Seam(
         what="Chance",
         instead="take it as an argument (Chance, or an id that the caller made)",
-        names=("random", "secrets", "uuid", "os.urandom"),
+        names=("random", "secrets", "uuid.uuid1", "uuid.uuid4", "os.urandom"),
         homes=("banksman.app", "banksman.testing"),
     ),
     Seam(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from banksman.agents.settings import CommandSettings, read_settings
-from banksman.agents.turns import Turns
+from banksman.agents.turns import Turns, by_code
 from banksman.core.outcome import Outcome
 from banksman.ports import AgentHost, Brief
 
@@ -23,7 +24,7 @@ class CommandAgent:
 
     def __init__(self, settings: CommandSettings, host: AgentHost) -> None:
         self._settings = settings
-        self._turns = Turns(host, ok_codes=settings.ok_codes)
+        self._turns = Turns(host, read=partial(by_code, ok_codes=settings.ok_codes))
         passed = {
             name: host.variables[name] for name in settings.pass_env if name in host.variables
         }

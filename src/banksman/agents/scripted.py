@@ -10,7 +10,7 @@ from dataclasses import replace
 from banksman.agents import player
 from banksman.agents.script import Script, read_scripts, steps_of
 from banksman.agents.settings import ScriptedSettings, read_settings
-from banksman.agents.turns import Turns
+from banksman.agents.turns import Turns, by_code
 from banksman.core.outcome import Answered, Outcome
 from banksman.ports import AgentHost, Brief
 
@@ -21,7 +21,7 @@ class ScriptedAgent:
     def __init__(self, scripts: Mapping[str, Script], host: AgentHost) -> None:
         """Play `scripts`, which are named after the keys of tasks."""
         self._scripts = scripts
-        self._turns = Turns(host)
+        self._turns = Turns(host, read=by_code)
         self._env = host.environment
 
     async def run(self, brief: Brief) -> Outcome:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Literal, TypeVar
+from pathlib import PurePosixPath
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,6 +24,33 @@ from banksman.exceptions import InputException
 Model = TypeVar("Model", bound=BaseModel)
 
 VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+OURS: Final = frozenset({
+    "-p", "--print", "--output-format", "--input-format", "--verbose", "--permission-mode",
+    "--include-partial-messages", "--dangerously-skip-permissions", "--strict-mcp-config",
+    "--settings", "--session-id", "-r", "--resume", "-c", "--continue", "--fork-session",
+    "--no-session-persistence", "--from-pr", "--teleport", "--model", "--max-turns",
+    "--max-budget-usd", "--allowedTools", "--allowed-tools", "--bg", "--background", "--cloud",
+    "--environment", "--remote-control", "--tmux", "-w", "--worktree", "--chrome", "--ide",
+    "-h", "--help", "-v", "--version",
+})  # fmt: skip
+"""Options of Claude Code that are given by settings, or that a turn cannot do with."""
+
+
+def _not_ours(argument: str) -> str:
+    if argument.partition("=")[0] in OURS:
+        message = f"{argument!r} is given by Banksman itself; see the agent's other settings"
+        raise ValueError(message)
+    return argument
+
+
+def _inner(path: str) -> str:
+    parts = PurePosixPath(path)
+    if not parts.parts or parts.is_absolute() or ".." in parts.parts:
+        message = f"{path!r} must be a path below your home folder, such as '.netrc'"
+        raise ValueError(message)
+    return path
 
 
 class CommandSettings(BaseModel):
@@ -58,6 +87,47 @@ class CommandSettings(BaseModel):
     def argv(self) -> tuple[str, ...]:
         """Program and arguments as they stand."""
         return self.command or ("/bin/sh", "-c", self.shell)
+
+
+PermissionMode = Literal["acceptEdits", "bypassPermissions", "dontAsk", "plan"]
+
+
+class ClaudeSettings(BaseModel):
+    """Settings of `claude-code`: Anthropic's Claude Code, without a person before it.
+
+    Attributes:
+        program: The program; by default `claude` on the PATH, else the one in the package
+            `claude-agent-sdk`, if that is installed.
+        model: The model, by name or alias; by default the one that Claude Code takes.
+        permission_mode: What it may do unasked. By default `bypassPermissions` in a sandbox,
+            which holds it, and `acceptEdits` without one: files may be edited, and commands
+            run only if `allowed_tools` says so.
+        allowed_tools: Tools that it may use in any mode, such as `Bash(npm test:*)`.
+        max_turns: Calls of the model in one turn, above 0.
+        env: Variables to set.
+        pass_env: Variables to pass on from the engine's own environment.
+        home: Files below your `HOME` that it gets a copy of in its own, in a sandbox.
+        extra_args: Further arguments, for what there is no setting.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    program: StrictStr = ""
+    model: StrictStr = ""
+    permission_mode: PermissionMode | None = None
+    allowed_tools: tuple[StrictStr, ...] = ()
+    max_turns: StrictInt | None = Field(default=None, gt=0)
+    env: Mapping[VariableName, StrictStr] = Field(default_factory=dict[str, str])
+    pass_env: tuple[VariableName, ...] = (
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "ANTHROPIC_BASE_URL",
+        "CLAUDE_CODE_OAUTH_TOKEN",
+    )
+    home: tuple[Annotated[StrictStr, AfterValidator(_inner)], ...] = (
+        ".claude/.credentials.json",
+    )
+    extra_args: tuple[Annotated[StrictStr, AfterValidator(_not_ours)], ...] = ()
 
 
 class ScriptedSettings(BaseModel):

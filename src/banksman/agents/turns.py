@@ -7,7 +7,7 @@ found again by any later engine from the brief alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -30,15 +30,19 @@ RATE_LIMITED: Final = 75
 TEXT_CHARS_MAX: Final = 64_000
 """What is kept of the output in an outcome, from its end."""
 
+Read = Callable[[ProcessEnd], Outcome]
+"""How a program's turn went if it ended by itself; else, only text and usage are taken."""
+
 
 class Turns:
     """Starts, finds, stops and forgets the turns of an agent."""
 
-    def __init__(self, host: AgentHost, *, ok_codes: tuple[int, ...] = (0,)) -> None:
-        """Turns exit with one of `ok_codes` if they have no error to report."""
+    def __init__(self, host: AgentHost, *, read: Read, last_words: str = "") -> None:
+        """Turns end as `read` says of their programs, which may have last words (see there)."""
         self._executor = host.executor
         self._scratch = host.scratch.absolute()
-        self._ok_codes = ok_codes
+        self._read = read
+        self._last_words = last_words
 
     def prompt_file(self, brief: Brief) -> Path:
         """Return where the prompt of a turn lies: outside of every workspace, and private."""
@@ -68,6 +72,7 @@ class Turns:
             stdin=stdin,
             timeout_s=brief.timeout_s,
             silence_s=brief.silence_s,
+            last_words=self._last_words,
             marker=brief.execution,
         )
         await self._executor.start(brief.spool, spec)
@@ -99,11 +104,13 @@ class Turns:
             file.write(brief.prompt.encode(errors="replace"))
 
     def _outcome(self, brief: Brief, end: ProcessEnd) -> Outcome:
-        text = _text(end)
-        usage = Usage(duration_ms=end.duration_ms)
+        by_itself = self._read(end)
+        text, usage = by_itself.text, by_itself.usage
         match end.how:
             case "exited" if end.code is not None:
-                return self._exited(end.code, text, usage)
+                return by_itself
+            case "lingered":
+                return by_itself
             case "timeout":
                 return TimedOut(text=text, usage=usage, after_s=brief.timeout_s)
             case "silence":
@@ -113,15 +120,20 @@ class Turns:
             case _:
                 return Lost(text=text, usage=usage)
 
-    def _exited(self, code: int, text: str, usage: Usage) -> Outcome:
-        if code in self._ok_codes:
-            return Answered(text=text, usage=usage)
-        if code == RATE_LIMITED:
-            return RateLimited(text=text, usage=usage)
-        return Exited(text=text, usage=usage, code=code)
+
+def by_code(end: ProcessEnd, *, ok_codes: tuple[int, ...] = (0,)) -> Outcome:
+    """Return how a program ended by its exit code; one of `ok_codes` has no error to report."""
+    text = printed(end)
+    usage = Usage(duration_ms=end.duration_ms)
+    if end.code in ok_codes:
+        return Answered(text=text, usage=usage)
+    if end.code == RATE_LIMITED:
+        return RateLimited(text=text, usage=usage)
+    return Exited(text=text, usage=usage, code=end.code or 0)
 
 
-def _text(end: ProcessEnd) -> str:
+def printed(end: ProcessEnd) -> str:
+    """Return the end of what a program printed, and why it could not be started, if so."""
     said = end.output.decode(errors="replace")[-TEXT_CHARS_MAX:]
     # Why a program could not be started, nobody else has said.
     return f"{said}\n{end.why}".strip() if end.how == "exited" and end.why else said

@@ -39,8 +39,8 @@ def failure_of(outcome: Outcome) -> Failure | None:
             return Failure(
                 error=ErrorClass.STALLED, message=f"the agent was silent for {silent_s:g} s"
             )
-        case Exited(code=code):
-            return _exited(code)
+        case Exited(code=code, message=message):
+            return _exited(code, message)
         case RateLimited(reset_at=reset_at):
             return Failure(
                 error=ErrorClass.RATE_LIMIT,
@@ -57,7 +57,7 @@ def failure_of(outcome: Outcome) -> Failure | None:
             assert_never(outcome)
 
 
-def _exited(code: int) -> Failure:
+def _exited(code: int, message: str) -> Failure:
     if code == EXIT_NOT_FOUND:
         return Failure(error=ErrorClass.NOT_FOUND, message="the agent's program was not found")
     if code == EXIT_NOT_EXECUTABLE:
@@ -65,4 +65,5 @@ def _exited(code: int) -> Failure:
             error=ErrorClass.VALIDATION, message="the agent's program cannot be executed"
         )
     how = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
-    return Failure(error=ErrorClass.UNKNOWN, message=f"the agent {how}")
+    said = f": {message}" if message else ""
+    return Failure(error=ErrorClass.UNKNOWN, message=f"the agent {how}{said}")

@@ -71,9 +71,15 @@ class Stalled(Ended):
 
 @dataclass(frozen=True, kw_only=True)
 class Exited(Ended):
-    """The agent ended with an error; `code` is its exit code, below 0 for a signal."""
+    """The agent ended with an error.
+
+    Attributes:
+        code: Its exit code, below 0 for a signal.
+        message: What it said last about it, if that is known.
+    """
 
     code: int
+    message: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

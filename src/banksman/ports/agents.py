@@ -86,6 +86,7 @@ class AgentHost:
         variables: All there are, for the settings of an agent to pass some on by name.
         root: Folder that relative paths in settings start from.
         scratch: Private folder outside every workspace, for what is told to an agent in files.
+        sandboxed: Whether its processes are confined, and have `Brief.home` as their `HOME`.
     """
 
     executor: Executor
@@ -93,6 +94,7 @@ class AgentHost:
     variables: Mapping[str, str]
     root: Path
     scratch: Path
+    sandboxed: bool = False
 
 
 class AgentFactory(Protocol):

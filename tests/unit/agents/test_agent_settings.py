@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from banksman.agents.settings import CommandSettings, ScriptedSettings, read_settings
+from banksman.agents.settings import (
+    OURS,
+    ClaudeSettings,
+    CommandSettings,
+    ScriptedSettings,
+    read_settings,
+)
 from banksman.exceptions import InputException
 
 HEAD = "the settings of an agent of type 'command' are not usable: "
@@ -71,3 +77,43 @@ def test_all_problems_are_told_at_once() -> None:
 def test_a_missing_setting_is_named() -> None:
     with pytest.raises(InputException, match=r"of type 'scripted'.*: 'scripts' is missing"):
         read_settings(ScriptedSettings, {}, "scripted")
+
+
+def test_claude_code_needs_no_settings_and_gets_the_keys_of_its_provider() -> None:
+    settings = read_settings(ClaudeSettings, {}, "claude-code")
+    assert "ANTHROPIC_API_KEY" in settings.pass_env
+    assert settings.home == (".claude/.credentials.json",)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"modle": "x"}, "'modle' is not known (did you mean 'model'?)"),
+        ({"max_turns": 0}, "'max_turns': input should be greater than 0"),
+        ({"max_turns": True}, "'max_turns': input should be a valid integer"),
+        (
+            {"permission_mode": "yolo"},
+            "'permission_mode': input should be 'acceptEdits', 'bypassPermissions', ",
+        ),
+        *(
+            (
+                {"home": [path]},
+                f"{path!r} must be a path below your home folder, such as '.netrc'",
+            )
+            for path in ("/etc/passwd", "../other", "a/../../b", "", ".")
+        ),
+    ],
+)
+def test_settings_of_claude_code_that_are_not_usable_are_told(
+    table: dict[str, object], told: str
+) -> None:
+    with pytest.raises(InputException) as refusal:
+        read_settings(ClaudeSettings, table, "claude-code")
+    assert told in refusal.value.message
+
+
+@pytest.mark.parametrize("option", sorted(OURS))
+def test_no_further_argument_fights_what_a_turn_needs(option: str) -> None:
+    for argument in (option, f"{option}=x"):
+        with pytest.raises(InputException, match="is given by Banksman itself"):
+            read_settings(ClaudeSettings, {"extra_args": ["--debug", argument]}, "claude-code")

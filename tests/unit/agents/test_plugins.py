@@ -38,18 +38,18 @@ def host(tmp_path: Path) -> AgentHost:
 
 
 def test_the_built_in_agents_are_there_without_an_installation() -> None:
-    assert list(agent_plugins(())) == ["command", "scripted"]
+    assert list(agent_plugins(())) == ["claude-code", "command", "scripted"]
     for name in agent_plugins(()):
         assert callable(agent_factory(name, ()))
 
 
 def test_a_plugin_is_found_by_its_name() -> None:
     mine = point("mine", f"{__name__}:broken")
-    assert list(agent_plugins([mine])) == ["command", "mine", "scripted"]
+    assert list(agent_plugins([mine])) == ["claude-code", "command", "mine", "scripted"]
 
 
 def test_the_same_plugin_seen_twice_is_one() -> None:
-    assert list(agent_plugins(BUILT_IN)) == ["command", "scripted"]
+    assert list(agent_plugins(BUILT_IN)) == ["claude-code", "command", "scripted"]
 
 
 def test_two_plugins_of_one_name_are_an_error() -> None:
@@ -60,7 +60,9 @@ def test_two_plugins_of_one_name_are_an_error() -> None:
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(InputException, match=r"plug-in 'comand'\. Did you mean 'command'\?"):
         agent_factory("comand", ())
-    with pytest.raises(InputException, match=r"plug-in 'x'\. There is command, scripted\."):
+    with pytest.raises(
+        InputException, match=r"plug-in 'x'\. There is claude-code, command, scr"
+    ):
         agent_factory("x", ())
 
 

@@ -31,6 +31,7 @@ TABLE: list[tuple[Outcome, ErrorClass | None, str]] = [
     (TimedOut(after_s=0.5), ErrorClass.TIMEOUT, "the agent took longer than 0.5 s"),
     (Stalled(silent_s=900.0), ErrorClass.STALLED, "the agent was silent for 900 s"),
     (Exited(code=1), ErrorClass.UNKNOWN, "the agent exited with code 1"),
+    (Exited(code=2, message="no"), ErrorClass.UNKNOWN, "the agent exited with code 2: no"),
     (Exited(code=0), ErrorClass.UNKNOWN, "the agent exited with code 0"),
     (Exited(code=-9), ErrorClass.UNKNOWN, "the agent was killed by signal 9"),
     (Exited(code=127), ErrorClass.NOT_FOUND, "the agent's program was not found"),
