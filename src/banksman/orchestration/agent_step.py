@@ -19,7 +19,7 @@ from banksman.core.prompt import first_prompt
 from banksman.core.records import Attempt, Project, Step, Turn, UsageRecord
 from banksman.core.retry import ErrorClass, Failure
 from banksman.core.task import Task
-from banksman.orchestration.attempts import Desk, Extra, Stop
+from banksman.orchestration.attempts import Desk, Extra, Stop, works_in
 from banksman.orchestration.protocol import Point
 from banksman.ports import Agent, Brief, Transaction, Workspace
 
@@ -84,12 +84,19 @@ class AgentStep:
         )
 
     async def _start(self, attempt: Attempt) -> str | None:
-        """Return the work that the attempt goes on with: what the resumed one left."""
+        """Return the work that the attempt goes on with: what the resumed one left.
+
+        A person may have worked on in its workspace since it was saved, so as long as there is
+        one, that counts.
+        """
         number = attempt.resumes
         if number is None:
             return attempt.start
-        resumed = await self._desk.ledger.commit(lambda tx: tx.attempt(attempt.task_id, number))
-        return resumed.commit or resumed.start
+        attempts = await self._desk.ledger.commit(lambda tx: tx.attempts(attempt.task_id))
+        resumed = next(one for one in attempts if one.number == number)
+        place = works_in(resumed, attempts)
+        saved = await self._desk.workspaces.save(place, f"attempt {attempt.number} goes on")
+        return saved or resumed.commit or resumed.start
 
     async def _turn(self, task: Task, attempt: Attempt) -> tuple[Attempt, Turn, bool]:
         """Return the turn to work on, and whether it was begun before."""

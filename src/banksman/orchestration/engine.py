@@ -204,6 +204,8 @@ class Engine:
         if self._stopping:
             effects.extend(self._stops(tx))
         self._parts.flow.settle(tx, self._parts.project_id)
+        abandoned = self._parts.flow.settling.take_abandoned()
+        effects.extend(CleanTask(task_id=each) for each in abandoned)
         # Who is asked to end in this round starts nothing more in it.
         ending = any(isinstance(effect, EndRun) for effect in effects)
         claimed = () if ending else self._claims(tx)

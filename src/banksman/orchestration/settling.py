@@ -61,6 +61,8 @@ class Settling:
         self._breakpoints = breakpoints
         self._boards = boards
         self._losses = Losses(state, breakpoints)
+        # May name too many, after a commit that failed; whoever cleans up looks again.
+        self._abandoned: set[TaskId] = set()
 
     def settle(self, tx: Transaction, project_id: ProjectId) -> tuple[Task, ...]:
         """Return the tasks that moved, as they stand now, by id."""
@@ -74,6 +76,12 @@ class Settling:
                 moved.update((task.id, task) for task in freed)
         return tuple(moved[task_id] for task_id in sorted(moved))
 
+    def take_abandoned(self) -> tuple[TaskId, ...]:
+        """Return the begun tasks that were cancelled since this was asked last."""
+        taken = tuple(sorted(self._abandoned))
+        self._abandoned.clear()
+        return taken
+
     def let_go(
         self, tx: Transaction, project_id: ProjectId, task_ids: Collection[TaskId]
     ) -> None:
@@ -81,6 +89,7 @@ class Settling:
         self._losses.let_go(tx, project_id, task_ids)
 
     def _write(self, tx: Transaction, todo: Pass) -> Iterator[Task]:
+        self._abandoned |= {task.id for task in todo.of(Consequence.CANCEL) if task.attempt}
         yield from self._state.apply(tx, _events(tx, todo))
         yield from self._losses.stop(tx, todo.of(Consequence.STOP), todo.lost)
         for task in todo.of(Consequence.ASK):

@@ -50,6 +50,7 @@ class TaskFlow:
 
     Attributes:
         boards: All projects in memory, as they stand within the present transaction.
+        settling: Writes what follows from a change, and knows what that leaves behind.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class TaskFlow:
         self._clock = clock
         self._chance = chance
         self.boards = Boards()
-        self._settling = Settling(state, breakpoints, self.boards)
+        self.settling = Settling(state, breakpoints, self.boards)
         state.subscribe(self.boards)
 
     def claim(self, tx: Transaction, project_id: ProjectId, now: Instant) -> Task | None:
@@ -232,7 +233,7 @@ class TaskFlow:
 
     def settle(self, tx: Transaction, project_id: ProjectId) -> tuple[Task, ...]:
         """Write all that follows from what changed; return the tasks that moved by it."""
-        return self._settling.settle(tx, project_id)
+        return self.settling.settle(tx, project_id)
 
     def board(self, project_id: ProjectId, tx: Transaction | None = None) -> Board:
         """Return a project's board, to be read and not changed.
@@ -275,7 +276,7 @@ class TaskFlow:
         """Try a failed task again, and let those go that it stopped."""
         if tx.task(event.task_id).status is TaskStatus.FAILED:
             self.retry(tx, event.task_id, by, guidance)
-        self._settling.let_go(tx, event.project_id, event.tasks)
+        self.settling.let_go(tx, event.project_id, event.tasks)
 
     def _let_go(self, tx: Transaction, task: Task, release: Release, *, by: str) -> None:
         """Let a blocked task go on as a release says, unless another event stops it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from banksman.core.breakpoints import Resolution
 from banksman.core.records import Attempt, CheckResult
-from banksman.core.task import ProjectId, TaskStatus
+from banksman.core.task import DependencyPolicy, Gate, ProjectId, TaskStatus
 from banksman.orchestration.engine import Engine, RunEnd
 from banksman.ports import Subject, Workspace
 from banksman.testing.sim_agent import Fate
@@ -114,3 +115,67 @@ def test_a_workspace_that_was_never_made_is_made_for_whoever_answers_edit(
         "nothing was changed, so the agent's turn has come"
     )
     assert [one.error for one in stage.attempts("a")] == [None, None]
+
+
+def test_what_a_person_changed_is_there_for_the_agent_that_goes_on(staging: Staging) -> None:
+    stage = staging(item("a"), fates={"a": [Fate(kind="question"), Fate()]})
+
+    async def during(_: Engine) -> None:
+        await stage.until(stage.stands("a", S.BLOCKED))
+        stage.world.worktrees[1, 1].files["by hand"] = "begun"
+        await stage.resolve(stage.event(), Resolution.RETRY, "this one")
+
+    async def scene() -> None:
+        assert await stage.run_during(during) is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.plot.begun == [("a", 1, 1), ("a", 2, 1)]
+    assert stage.files()["by hand"] == "begun"
+
+
+def test_an_edit_that_nobody_has_looked_at_is_there_for_an_agent_that_goes_on_after_all(
+    staging: Staging,
+) -> None:
+    stage = staging(item("a"), fates={"a": [Fate(kind="question"), Fate()]})
+
+    async def during(engine: Engine) -> None:
+        await stage.until(stage.stands("a", S.BLOCKED))
+        engine.drain()
+
+    async def scene() -> None:
+        await stage.run_during(during)
+        stage.world.worktrees[1, 1].files["by hand"] = "edited"
+        stage.submit("resolve", breakpoint=stage.event().id, resolution="edit")
+        stage.submit("block", task="a", reason="wait")
+        await stage.next_engine().serve_once()
+        stage.submit("resolve", breakpoint=stage.event().id, resolution="retry")
+        assert await stage.next_engine().run() is RunEnd.COMPLETED
+
+    stage.play(scene)
+    assert stage.plot.begun == [("a", 1, 1), ("a", 2, 1)]
+    assert stage.files()["by hand"] == "edited"
+
+
+def test_a_begun_task_that_its_dependency_cancels_leaves_no_workspace(staging: Staging) -> None:
+    stage = staging(
+        item("a", gate=Gate.MANUAL),
+        item("b", policy=DependencyPolicy.CANCEL),
+        fates={"b": [Fate(kind="question")]},
+    )
+
+    async def during(engine: Engine) -> None:
+        await stage.until(stage.stands("b", S.BLOCKED))
+        engine.drain()
+
+    async def scene() -> None:
+        await stage.run_during(during)
+        stage.items = (stage.items[0], replace(stage.items[1], needs=("a",)))
+        (event,) = [one for one in stage.events() if one.task_id == stage.task("b").id]
+        stage.submit("resolve", breakpoint=event.id, resolution="retry", guidance="this one")
+        stage.submit("cancel", task="a", reason="not wanted")
+        await stage.next_engine().serve_once()
+
+    stage.play(scene)
+    assert stage.statuses() == {"a": "cancelled", "b": "cancelled"}
+    assert stage.world.worktrees == {}
+    assert stage.plot.begun == [("b", 1, 1)]
