@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from banksman.core.breakpoints import BreakpointType, Resolution, Severity
 from banksman.core.plan import PlanItem
-from banksman.core.records import Attempt, Command, JournalEntry
+from banksman.core.records import Attempt, BreakpointEvent, Command, JournalEntry
 from banksman.core.task import Instant, ProjectId, TaskId, TaskSpec, TaskStatus
 from banksman.testing.promises import PROMISES, broken_promises
 from banksman.testing.scenarios import Scenario
@@ -116,13 +117,37 @@ def wrong_work(history: History) -> None:
     history.world.target = history.world.commit((tip,), tree, "by hand")
 
 
+def bad_work_integrated(history: History) -> None:
+    """What was captured is there, but no check can have let it pass."""
+    attempt = history.attempts[0]
+    bad = history.world.commit((), {"task-a": "wrong p1-t1-a1-n1"}, "bad")
+    history.attempts = (replace(attempt, commit=bad), *history.attempts[1:])
+    wrong_work(history)
+
+
+def persons_work_not_integrated(history: History) -> None:
+    event = BreakpointEvent(
+        id=1,
+        project_id=ProjectId(1),
+        task_id=TaskId(1),
+        attempt=1,
+        type=BreakpointType.AGENT_QUESTION,
+        severity=Severity.MEDIUM,
+        message="which?",
+        opened_at=Instant(0),
+        resolution=Resolution.EDIT,
+    )
+    history.breakpoints = (event,)
+    history.world.by_hand[1] = "right by hand"
+
+
 def agents_work_lost(history: History) -> None:
     process = next(iter(history.world.processes.values()))
     process.wrote = "right but nowhere"
 
 
 def persons_work_lost(history: History) -> None:
-    history.world.by_hand.append("right by hand")
+    history.world.by_hand[1] = "right by hand"
 
 
 def a_leap(history: History) -> None:
@@ -162,7 +187,7 @@ def an_agent_left(history: History) -> None:
 
 
 def an_attempt_without_end(history: History) -> None:
-    history.open_attempts = (ATTEMPT,)
+    history.attempts = (*history.attempts, replace(ATTEMPT, number=9))
 
 
 def a_turn_without_end(history: History) -> None:
@@ -214,6 +239,8 @@ FORGERIES: dict[Forgery, str] = {
     integrated_elsewhere: "what was integrated last is not on the target",
     work_reverted: "the work of a is not on the target",
     wrong_work: "the work of a is not on the target",
+    bad_work_integrated: "the work of a on the target is 'wrong p1-t1-a1-n1'",
+    persons_work_not_integrated: "'right by hand' was taken for a, and is not on the target",
     agents_work_lost: "what the agent in p1-t1-a1-n1 did is nowhere",
     persons_work_lost: "'right by hand' is nowhere",
     a_leap: "task 2 went from retrying when it was ready",
@@ -223,7 +250,7 @@ FORGERIES: dict[Forgery, str] = {
     claimed_too_early: "task 2 was claimed before task 1 was completed",
     a_worktree_left: "attempt 1 of task 1 left its worktree",
     an_agent_left: "the agent in p1-t1-a9-n1 still runs",
-    an_attempt_without_end: "attempt 1 of task 1 never ended",
+    an_attempt_without_end: "attempt 9 of task 1 never ended",
     a_turn_without_end: "turn 1 of attempt 1 never ended",
     a_command_passed_over: "command 1 (cancel) was passed over",
     a_command_without_answer: "command 1 (cancel) has no answer",

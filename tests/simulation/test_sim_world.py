@@ -30,6 +30,7 @@ from banksman.stores.sqlite import SqliteStore
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
 from banksman.testing.sim_agent import SILENCE_S, Fate, Plot, SimAgent
 from banksman.testing.sim_check import SimCheck
+from banksman.testing.sim_clock import HOUR_MS, disturb
 from banksman.testing.sim_workspaces import tree_name
 from banksman.testing.virtual_time import EPOCH_MS, LoopClock, StuckException, VirtualTimeLoop
 from banksman.testing.world import Faults, Hand, SimulatedCrash, SimWorktree, World
@@ -230,6 +231,24 @@ def test_time_passes_only_when_everybody_waits() -> None:
         clock.skew_ms = -5
         assert clock.now() == EPOCH_MS + 3_599_995
         assert clock.monotonic() == 3_600.0
+
+    in_virtual_time(scene)
+
+
+def test_the_clock_is_set_both_ways_and_right_again_and_the_machine_sleeps() -> None:
+    async def scene(loop: VirtualTimeLoop) -> None:
+        clock = LoopClock(loop)
+        seen = set[int]()
+        trouble = loop.create_task(disturb(clock, Faults(jump=0.5, sleep=0.5), Random(1)))
+        for _ in range(100):
+            await asyncio.sleep(600)
+            seen.add(round(clock.skew_ms - clock.asleep_s * 1000))
+        trouble.cancel()
+        assert min(seen) < -HOUR_MS, "back, by more than any delay"
+        assert max(seen) > HOUR_MS
+        assert seen & {-1, 0, 1}, "and right again"
+        assert clock.asleep_s > 3600
+        assert clock.monotonic() == 60_000, "asleep, nothing goes on"
 
     in_virtual_time(scene)
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from banksman.core.records import JournalEntry, StopWhy
-from banksman.core.task import DependencyPolicy, Task, TaskStatus
+from banksman.core.breakpoints import Resolution
+from banksman.core.records import Attempt, JournalEntry, StopWhy
+from banksman.core.task import DependencyPolicy, EntryStep, Task, TaskStatus
 from banksman.testing.simulation import History
 from banksman.testing.world import Tree
 
@@ -76,15 +77,57 @@ def _target_is_known(history: History) -> Iterator[str]:
 
 
 def _work_is_there(history: History) -> Iterator[str]:
-    target = history.world.target
-    files: Tree = history.world.commits[target].tree if target else {}
-    for task in history.tasks:
-        if task.status is not TaskStatus.COMPLETED or history.world.rewritten:
-            continue
-        # A person may accept or edit work that its agent never did; then it was not asked.
-        text = files.get(f"task-{task.spec.key}", "")
-        if not text.startswith("right") and not _was_overruled(history, task):
+    """What was captured is on the target, and is right; what a person took, as it was."""
+    for task, attempts in _landed(history):
+        path = f"task-{task.spec.key}"
+        text = _files(history).get(path, "")
+        commit = attempts[0].commit
+        assert commit is not None, "captured before it is integrated"
+        if text != history.world.commits[commit].tree.get(path, ""):
             yield f"the work of {task.spec.key} is not on the target"
+        elif not text.startswith("right") and not _was_taken(attempts[0], text):
+            yield f"the work of {task.spec.key} on the target is {text!r}"
+
+
+def _was_taken(last: Attempt, text: str) -> bool:
+    """Return whether a person took work that is not right: any by `accept`, none by `edit`."""
+    accepted = last.entry is EntryStep.INTEGRATION
+    return not last.turns and (accepted or (last.entry is EntryStep.CHECKS and not text))
+
+
+def _edits_are_there(history: History) -> Iterator[str]:
+    """What a person edited, and what went on with it, is on the target."""
+    for task, attempts in _landed(history):
+        numbers = {one.number for one in attempts}
+        for event in history.breakpoints:
+            text = history.world.by_hand.get(event.id)
+            taken = event.resolution is Resolution.EDIT and event.attempt in numbers
+            if event.task_id != task.id or not taken or text is None:
+                continue
+            if _files(history).get(f"edit-{event.id}") != text:
+                yield f"{text!r} was taken for {task.spec.key}, and is not on the target"
+
+
+def _landed(history: History) -> Iterator[tuple[Task, list[Attempt]]]:
+    """Yield the tasks whose work must be on the target, with the attempts that made it.
+
+    The last attempt comes first, then the one that it goes on with, and so on.
+    """
+    if history.world.rewritten:
+        return
+    for task in history.tasks:
+        if task.status is not TaskStatus.COMPLETED:
+            continue
+        by_number = {one.number: one for one in history.attempts if one.task_id == task.id}
+        chain = [by_number[task.attempt]]
+        while (earlier := chain[-1].resumes) is not None:
+            chain.append(by_number[earlier])
+        yield task, chain
+
+
+def _files(history: History) -> Tree:
+    target = history.world.target
+    return history.world.commits[target].tree if target else {}
 
 
 def _nothing_is_thrown_away(history: History) -> Iterator[str]:
@@ -96,16 +139,9 @@ def _nothing_is_thrown_away(history: History) -> Iterator[str]:
     for spool, process in world.processes.items():
         if process.wrote and process.wrote not in kept:
             yield f"what the agent in {spool} did is nowhere"
-    for text in world.by_hand:
+    for text in world.by_hand.values():
         if text not in kept:
             yield f"{text!r} is nowhere"
-
-
-def _was_overruled(history: History, task: Task) -> bool:
-    return any(
-        line.kind == "breakpoint.resolved" and line.task_id == task.id
-        for line in history.journal
-    )
 
 
 def _transitions_follow_one_another(history: History) -> Iterator[str]:
@@ -163,7 +199,7 @@ def _nothing_is_left_behind(history: History) -> Iterator[str]:
 
 
 def _attempts_end(history: History) -> Iterator[str]:
-    open_now = {(one.task_id, one.number) for one in history.open_attempts}
+    open_now = {(one.task_id, one.number) for one in history.attempts if one.ended_at is None}
     for task_id, number in open_now:
         yield f"attempt {number} of task {task_id} never ended"
     for turn in history.turns:
@@ -251,6 +287,7 @@ PROMISES: Final[tuple[Callable[[History], Iterator[str]], ...]] = (
     _integrated_once,
     _target_is_known,
     _work_is_there,
+    _edits_are_there,
     _nothing_is_thrown_away,
     _transitions_follow_one_another,
     _epochs_grow,

@@ -23,7 +23,6 @@ class Whims:
         adds: They add a task.
         pushes: They commit onto the target branch by hand.
         rewrites: They throw commits of the target branch away.
-        jumps: The clock is set, up to an hour forward or back.
         interrupts: They interrupt the engine, once or twice; counted in lives.
         serves: They send commands while no engine runs; counted in lives.
         replans: They change the plan before they begin again; counted in lives.
@@ -35,7 +34,6 @@ class Whims:
     adds: float = 0.01
     pushes: float = 0.02
     rewrites: float = 0.0
-    jumps: float = 0.02
     interrupts: float = 0.1
     serves: float = 0.1
     replans: float = 0.05
@@ -80,6 +78,8 @@ def scenario_of(seed: int) -> Scenario:
             question=random.choice((0.0, 0.1)),
             rate_limit=random.choice((0.0, 0.1)),
             git=random.choice((0.0, 0.005)),
+            jump=random.choice((0.0, 0.02)),
+            sleep=random.choice((0.0, 0.02)),
         ),
         parallel=random.choice((1, 1, 2, 2, 3, 4, 8)),
         rivals=random.random() < 0.3,
@@ -105,6 +105,8 @@ def wild_scenario_of(seed: int) -> Scenario:
             question=random.choice((0.0, 0.1, 0.3)),
             rate_limit=random.choice((0.0, 0.1, 0.3)),
             git=random.choice((0.0, 0.01, 0.05)),
+            jump=random.choice((0.0, 0.1, 0.3)),
+            sleep=random.choice((0.0, 0.1)),
         ),
         parallel=random.randint(1, 8),
         rivals=random.random() < 0.5,
@@ -115,7 +117,6 @@ def wild_scenario_of(seed: int) -> Scenario:
             adds=random.choice((0.0, 0.05)),
             pushes=random.choice((0.0, 0.1)),
             rewrites=random.choice((0.0, 0.0, 0.05)),
-            jumps=random.choice((0.0, 0.1)),
             interrupts=random.choice((0.0, 0.3)),
             serves=random.choice((0.0, 0.5)),
             replans=random.choice((0.0, 0.3)),

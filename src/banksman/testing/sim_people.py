@@ -66,9 +66,6 @@ class People:
             wishes = list(self._wishes(tx))
             for name, arguments in wishes:
                 self._submit(tx, name, arguments)
-        if self._feels_like(self._whims.jumps):
-            # Half an hour at most from the truth: agents and timers go by other clocks.
-            self._clock.skew_ms = round((self._random.random() - 0.5) * 3_600_000)
         if self._feels_like(self._whims.pushes) and self._world.target:
             self._push()
         if self._feels_like(self._whims.rewrites) and self._world.target:
@@ -128,7 +125,7 @@ class People:
         # What was there is told, too: a person who writes over it has seen it.
         text = f"right by hand {event.id}, not {worktree.files.get(path, 'empty')}"
         worktree.files |= {path: text, f"edit-{event.id}": text}
-        self._world.by_hand.append(text)
+        self._world.by_hand[event.id] = text
 
     def _push(self) -> None:
         target = self._world.target

@@ -11,13 +11,13 @@ journal line.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from banksman.core.records import Attempt, Command, JournalEntry, Turn
+from banksman.core.records import Attempt, BreakpointEvent, Command, JournalEntry, Turn
 from banksman.core.task import ProjectId, Task
 from banksman.exceptions import (
     CommandRefusedException,
@@ -36,6 +36,7 @@ from banksman.testing.faulty_store import FaultyStore, SimOwnership
 from banksman.testing.scenarios import Scenario, Whims, replanned, scenario_of
 from banksman.testing.sim_agent import SimAgent
 from banksman.testing.sim_check import SimCheck
+from banksman.testing.sim_clock import disturb
 from banksman.testing.sim_people import People
 from banksman.testing.sim_workspaces import SimWorkspaces
 from banksman.testing.virtual_time import LoopClock, VirtualTimeLoop
@@ -58,8 +59,9 @@ class History:
     journal: tuple[JournalEntry, ...]
     lives: int
     parallel: int = 1
-    open_attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     turns: tuple[Turn, ...] = ()
+    breakpoints: tuple[BreakpointEvent, ...] = ()
     commands: tuple[Command, ...] = ()
     integrated: str | None = None
 
@@ -72,6 +74,7 @@ class Simulation:
         self._loop = VirtualTimeLoop()
         self._clock = LoopClock(self._loop)
         self._random = Random(f"{seed}/world")
+        self._clock_random = Random(f"{seed}/clock")
         self.world = World(self._random, scenario.faults)
         self.store = SqliteStore.open(path, synchronous="OFF")
         self._crash_at = scenario.crash_at
@@ -105,7 +108,7 @@ class Simulation:
         )
 
     async def _lives(self) -> RunEnd | None:
-        people = self._loop.create_task(self._people.live()) if self._people else None
+        others = [self._loop.create_task(one) for one in self._others()]
         try:
             while self.lives < LIVES_MAX and self._loop.time() < 30 * DAY_S:
                 end = await self._life()
@@ -116,8 +119,14 @@ class Simulation:
                     await self._one_engine(Engine.serve_once)
             return None
         finally:
-            if people is not None:
-                people.cancel()
+            for one in others:
+                one.cancel()
+
+    def _others(self) -> Iterator[Coroutine[None, None, None]]:
+        """What goes on beside the engines."""
+        if self._people is not None:
+            yield self._people.live()
+        yield disturb(self._clock, self._scenario.faults, self._clock_random)
 
     async def _life(self) -> RunEnd | None:
         """One engine from its start to its end; None if it died."""
@@ -211,20 +220,20 @@ class Simulation:
 
     def _history(self, end: RunEnd | None) -> History:
         with self.store.transaction() as tx:
+            tasks = tx.tasks(self.project_id)
+            attempts = [each for task in tasks for each in tx.attempts(task.id)]
             return History(
                 end=end,
                 world=self.world,
-                tasks=tx.tasks(self.project_id),
+                tasks=tasks,
                 journal=tx.journal(self.project_id, limit=1_000_000),
                 lives=self.lives,
                 parallel=self._scenario.parallel,
-                open_attempts=tx.open_attempts(self.project_id),
+                attempts=tuple(attempts),
                 turns=tuple(
-                    turn
-                    for task in tx.tasks(self.project_id)
-                    for attempt in tx.attempts(task.id)
-                    for turn in tx.turns(task.id, attempt.number)
+                    turn for each in attempts for turn in tx.turns(each.task_id, each.number)
                 ),
+                breakpoints=tx.breakpoints(self.project_id),
                 commands=self._commands(tx),
                 integrated=tx.project(self.project_id).integrated,
             )

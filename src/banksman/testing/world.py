@@ -84,6 +84,8 @@ class Faults:
         question: An agent asks a person.
         rate_limit: An agent's provider refuses for a while.
         git: A git command fails.
+        jump: The time of day is set, forward or back, or set right again.
+        sleep: The machine sleeps: the time of day goes on, and nothing else does.
     """
 
     crash: float = 0.0
@@ -95,6 +97,8 @@ class Faults:
     question: float = 0.0
     rate_limit: float = 0.0
     git: float = 0.0
+    jump: float = 0.0
+    sleep: float = 0.0
 
 
 @dataclass
@@ -112,7 +116,7 @@ class World:
         doubled: Tasks that had two agents at once; must stay empty.
         most_at_once: The most agents that ever ran at once.
         crashes: How often an engine died.
-        by_hand: What people wrote into workspaces; each once.
+        by_hand: What people wrote into workspaces, by the breakpoint that they answered.
         rewritten: Whether a person has thrown commits of the target away.
         replanned: Whether a person has changed the plan.
         astray: What somebody looked for, and did not find; must stay empty.
@@ -133,7 +137,7 @@ class World:
     doubled: list[int] = field(default_factory=list)
     most_at_once: int = 0
     crashes: int = 0
-    by_hand: list[str] = field(default_factory=list)
+    by_hand: dict[int, str] = field(default_factory=dict[int, str])
     rewritten: bool = False
     replanned: bool = False
     astray: list[str] = field(default_factory=list)
