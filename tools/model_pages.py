@@ -144,7 +144,8 @@ _CONFIG_NOTES: Final = f"""\
 Agents and checks inherit `PATH`, `HOME`, `LANG`, `LANGUAGE`, `LC_*`, `TZ`, `TMPDIR`, `USER`,
 `LOGNAME`, `SHELL`, `TERM`, the `XDG_` variables of caches, configuration, data and state, and
 those that say where certificates are (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `NODE_EXTRA_CA_CERTS`,
-`REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `GIT_SSL_CAINFO`); everything else stays out of their sight.
+`REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `GIT_SSL_CAINFO`); everything else stays out of their
+sight.
 
 ## Limits
 
