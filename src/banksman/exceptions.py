@@ -13,7 +13,8 @@
     ├── StaleVersionException            a row changed since it was read
     ├── OwnershipException               another engine owns the project
     ├── StoreException                   the database failed
-    │   └── StoreUnusableException       it cannot be used as it is: exit code 2
+    │   ├── StoreUnusableException       it cannot be used as it is: exit code 2
+    │   └── StoreFullException           its disk is full: the same can be tried again
     ├── WorkspaceException               git or the file system refused
     │   ├── TargetBusyException          somebody has the target branch checked out
     │   └── GitChangedException          git's configuration or hooks changed under us
@@ -229,6 +230,14 @@ class StoreUnusableException(StoreException):
 
     code: ClassVar[str] = "store.unusable"
     recovery: ClassVar[str] = ""
+
+
+@dataclass(eq=False, kw_only=True)
+class StoreFullException(StoreException):
+    """The disk under the database is full; what was to be written can be tried again."""
+
+    code: ClassVar[str] = "store.full"
+    recovery: ClassVar[str] = "Make room on the disk and run the command again."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -25,7 +25,16 @@ from banksman.stores.views import AgentUsage, StatusView, TaskDetails, TaskView
 
 _LINES_AT_ONCE: Final = 1000
 _OVER: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
-_TOLD: Final = frozenset({"clock.jumped", "machine.slept", "claims.held", "plan.stalled"})
+_TOLD: Final = frozenset(
+    {
+        "clock.jumped",
+        "machine.slept",
+        "claims.held",
+        "claims.freed",
+        "store.waited",
+        "plan.stalled",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +183,7 @@ def report_since(
         heard.hear(entry)
     status = reader.status(project.id)
     since = now if heard.since is None else heard.since
-    usage = reader.usage_since(project.id, since)
+    usage = reader.usage(project.id, since)
     tasks = {view.id: _task(reader.task(view.id), view) for view in _told_of(status, heard)}
     keys = {view.id: view.key for view in status.tasks}
     return Report(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from banksman.app.clock import SystemClock
+from banksman.app.disk import MachineDisk
 from banksman.app.owning import owned
 from banksman.app.reads import Place, find_place
 from banksman.checks import checks_from, outfit_digest
@@ -171,10 +172,15 @@ async def _assembled(
             trust=trust,
         ),
         checks=_made_checks(place, settings, executor),
+        disk=MachineDisk(place.state_dir, workspaces_root(settings, repository)),
     )
     manner = Manner(
         default_agent=settings.default_agent or "",
-        rules=RunRules(parallel=settings.run.parallel, wait=request.wait),
+        rules=RunRules(
+            parallel=settings.run.parallel,
+            wait=request.wait,
+            disk_free_bytes_min=settings.run.disk_free_min,
+        ),
         limits=TimeLimits(
             attempt_s=settings.run.attempt_timeout_s, silence_s=settings.run.silence_timeout_s
         ),

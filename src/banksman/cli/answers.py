@@ -17,6 +17,7 @@ class StatusAnswer:
     Attributes:
         project: The project.
         engine: Whether an engine runs it now.
+        held: Why that engine starts nothing more, if it does not; a pause is told by itself.
         revision: Grows with every change; equal revisions are equal answers.
         counts: Number of tasks by state, zeros included.
         tasks: All tasks by number.
@@ -26,6 +27,7 @@ class StatusAnswer:
 
     project: Project
     engine: bool
+    held: str
     revision: int
     counts: Mapping[TaskStatus, int]
     tasks: tuple[TaskView, ...]

@@ -20,6 +20,8 @@ from banksman.stores.reader import Reader
 
 LOOK_S: Final = 0.25
 
+_CLAIMS: Final = frozenset({"run.begun", "claims.held", "claims.freed"})
+
 
 class Screen(Protocol):
     """Shows what is followed."""
@@ -29,7 +31,7 @@ class Screen(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Look:
     """Looks at a project, again and again.
 
@@ -37,19 +39,25 @@ class Look:
         reader: An open store.
         project_id: The project.
         feed: Its journal from some point on.
+        held: Why nothing more is started, as far as the journal was read.
     """
 
     reader: Reader
     project_id: ProjectId
     feed: Feed
+    held: str
 
     def at(self, screen: Screen) -> None:
         """Show one look."""
         entries = self.feed.news()
+        for entry in entries:
+            if entry.kind in _CLAIMS:
+                self.held = entry.reason if entry.kind == "claims.held" else ""
         status = self.reader.status(self.project_id)
         keys = {task.id: task.key for task in status.tasks}
         events = tuple(event_of(entry, keys) for entry in entries)
-        progress = progress_of(status, self.reader.breakpoints(self.project_id), now())
+        stops = self.reader.breakpoints(self.project_id)
+        progress = progress_of(status, stops, now(), held=self.held)
         screen.show(events, progress)
 
 
@@ -57,7 +65,8 @@ def look_at(reader: Reader, project_id: ProjectId, *, after: int | None = None) 
     """Return a look at all that happens from now on, or after a line of the journal."""
     known = reader.revision() if after is None else after
     feed = Feed(reader, project_id, after=known)
-    return Look(reader=reader, project_id=project_id, feed=feed)
+    held = reader.held(project_id)
+    return Look(reader=reader, project_id=project_id, feed=feed, held=held)
 
 
 async def follow(look: Look, screen: Screen, ended: asyncio.Event) -> None:

@@ -28,6 +28,8 @@ _HAPPENED: Final = {
     "clock.jumped": "The clock was set",
     "machine.slept": "The machine slept",
     "claims.held": "Nothing more was started",
+    "claims.freed": "There was room again",
+    "store.waited": "The disk was full",
     "plan.stalled": "The plan stood still",
 }
 

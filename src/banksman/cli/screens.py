@@ -125,7 +125,8 @@ def _questions(questions: tuple[Question, ...]) -> Iterator[Text]:
 
 def _totals(progress: Progress) -> Text:
     paused = "; paused, `banksman resume` goes on" if progress.paused else ""
-    return Text(f"{progress.totals.words()}{paused}", style="dim")
+    held = f"; nothing more is started: {clean(progress.held)}" if progress.held else ""
+    return Text(f"{progress.totals.words()}{paused}{held}", style="dim")
 
 
 def _event_line(event: EventAnswer) -> Text:

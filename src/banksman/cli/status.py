@@ -47,9 +47,11 @@ def _read(here: Here) -> StatusAnswer:
     place = here.place()
     with open_project(place) as (reader, project):
         view = reader.status(project.id)
+        lives = engine_lives(place)
         return StatusAnswer(
             project=view.project,
-            engine=engine_lives(place),
+            engine=lives,
+            held=reader.held(project.id) if lives else "",
             revision=view.revision,
             counts=view.counts,
             tasks=view.tasks,
@@ -63,6 +65,8 @@ def _print_head(answer: StatusAnswer) -> None:
     engine = "an engine runs it" if answer.engine else "no engine runs it"
     paused = ", paused: `banksman resume` goes on" if project.paused else ""
     click.echo(clean(f"{project.name}: {project.base} → {project.target}, {engine}{paused}"))
+    if answer.held:
+        click.echo(clean(f"Nothing more is started: {answer.held}."))
     waiting = f"; {answer.commands} commands wait for an engine" if answer.commands else ""
     click.echo(f"{len(answer.tasks)} tasks: {totals_of(answer.counts).words()}{waiting}\n")
 

@@ -112,12 +112,24 @@ class Progress:
     totals: Totals
     questions: tuple[Question, ...]
     paused: bool
+    held: str = ""
 
 
 def progress_of(
-    status: StatusView, breakpoints: Iterable[BreakpointEvent], now: Instant
+    status: StatusView,
+    breakpoints: Iterable[BreakpointEvent],
+    now: Instant,
+    *,
+    held: str = "",
 ) -> Progress:
-    """Return what a look at a project shows at a moment."""
+    """Return what a look at a project shows at a moment.
+
+    Args:
+        status: Where it stands.
+        breakpoints: Those that are open.
+        now: The time of day.
+        held: Why nothing more is started, if nothing is.
+    """
     keys = {task.id: task.key for task in status.tasks}
     return Progress(
         attempts=tuple(
@@ -131,6 +143,7 @@ def progress_of(
         totals=totals_of(status.counts),
         questions=tuple(question_of(event, keys) for event in breakpoints),
         paused=status.project.paused,
+        held=held,
     )
 
 

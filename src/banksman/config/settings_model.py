@@ -33,6 +33,7 @@ from banksman.config.fields import (
     one_line,
 )
 from banksman.config.shapes import as_list
+from banksman.config.sizes import Size
 from banksman.config.words import described
 
 PARALLEL_MAX: Final = 256
@@ -173,6 +174,11 @@ class RunTable(BaseModel):
     jitter: Annotated[bool, Field(strict=True), Said("true or false")] = Field(
         default=False,
         description="Whether the delay before a retry is drawn between 0 and its full length.",
+    )
+    disk_free_min: Size = Field(
+        default=1_000_000_000,
+        description="Room on the disks of state and workspaces below which no attempt is "
+        'started: bytes, or a text such as "500MB"; 0: no limit.',
     )
 
     @property

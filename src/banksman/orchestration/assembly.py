@@ -17,6 +17,7 @@ from banksman.orchestration.decision_engine import DecisionEngine
 from banksman.orchestration.engine import Engine, EngineParts, RunRules
 from banksman.orchestration.group_commit import GroupCommit
 from banksman.orchestration.halt import Halt
+from banksman.orchestration.headroom import Headroom
 from banksman.orchestration.integrator import Integrator
 from banksman.orchestration.judge import Judge
 from banksman.orchestration.plan_import import Imported, PlanImporter
@@ -26,7 +27,7 @@ from banksman.orchestration.task_flow import TaskFlow
 from banksman.orchestration.task_scheduler import TaskScheduler
 from banksman.orchestration.timekeeper import Timekeeper
 from banksman.orchestration.worker import StepRunner, Worker
-from banksman.ports import Agent, Chance, Check, Clock, Store, Workspaces
+from banksman.ports import Agent, Chance, Check, Clock, Disk, Store, Workspaces
 from banksman.state.state_manager import StateManager
 
 
@@ -45,6 +46,7 @@ class Ports:
     agents: Mapping[str, Agent]
     workspaces: Workspaces
     checks: Sequence[Check]
+    disk: Disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,12 @@ class Assembly:
                 worker=_worker(desk, decisions, ports=ports, manner=manner),
                 commands=CommandDesk(self._state, self._flow, breakpoints),
                 timekeeper=Timekeeper(self._state, self._flow, ports.clock),
+                headroom=Headroom(
+                    self._state,
+                    ports.disk,
+                    ports.clock,
+                    free_bytes_min=manner.rules.disk_free_bytes_min,
+                ),
                 workspaces=ports.workspaces,
                 rules=manner.rules,
             )

@@ -34,6 +34,7 @@ from banksman.orchestration.commands import (
 from banksman.orchestration.decision_engine import DecisionEngine
 from banksman.orchestration.doubts import holds_claims
 from banksman.orchestration.group_commit import GroupCommit
+from banksman.orchestration.headroom import Headroom
 from banksman.orchestration.slots import Slots
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.orchestration.timekeeper import Timekeeper
@@ -69,11 +70,13 @@ class RunRules:
         parallel: Attempts at once, 1 or more.
         wait: Go on while only a person can move the plan.
         poll_s: How often the inbox is looked at, at least.
+        disk_free_bytes_min: Room on the disk below which nothing is claimed; 0 for none.
     """
 
     parallel: int = 2
     wait: bool = True
     poll_s: float = 0.1
+    disk_free_bytes_min: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +100,7 @@ class EngineParts:
     worker: Worker
     commands: CommandDesk
     timekeeper: Timekeeper
+    headroom: Headroom
     workspaces: Workspaces
     rules: RunRules = field(default_factory=RunRules)
 
@@ -112,6 +116,7 @@ class Engine:
         self._cleanings = 0
         self._wake = parts.ledger.handed_in
         self._runs = False
+        self._held = False
         self._draining = False
         self._stopping = False
 
@@ -134,7 +139,7 @@ class Engine:
         self._runs = True
         async with asyncio.TaskGroup() as group:
             await self._take_over(group)
-            while (end := self._round(group)) is None:
+            while (end := await self._patient_round(group)) is None:
                 await self._until_something_happens()
         return end
 
@@ -186,9 +191,18 @@ class Engine:
         tasks = (task for status in _GOING_ON for task in board.tasks(status) if task.attempt)
         return tuple(one for task in tasks for one in in_use(task, tx.attempts(task.id)))
 
+    async def _patient_round(self, group: asyncio.TaskGroup) -> RunEnd | None:
+        """Commit one round, however long the disk is too full for it."""
+        return await self._parts.headroom.outlast(
+            self._parts.project_id,
+            lambda: self._round(group),
+            given_up=lambda: self._draining,
+        )
+
     def _round(self, group: asyncio.TaskGroup) -> RunEnd | None:
         """Commit one round and act on it."""
         self._parts.timekeeper.tick(self._parts.project_id)
+        self._held = self._parts.headroom.tick(self._parts.project_id)
         done = self._parts.ledger.flush(self._duties)
         for effect in done.effects:
             self._carry_out(effect, group)
@@ -239,7 +253,7 @@ class Engine:
                 yield StopAttempt(task_id=attempt.task_id)
 
     def _claims(self, tx: Transaction) -> tuple[Attempt, ...]:
-        if self._draining or self._is_in_doubt(tx):
+        if self._draining or self._held or self._is_in_doubt(tx):
             return ()
         claimed: list[Attempt] = []
         while len(claimed) < self._slots.free:

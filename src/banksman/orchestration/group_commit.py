@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from banksman.exceptions import StoreException
+from banksman.exceptions import StoreException, StoreFullException
 from banksman.ports import Transaction
 from banksman.state.state_manager import StateManager
 
@@ -60,13 +60,19 @@ class GroupCommit:
         """Write what was handed in so far, then the engine's own duties; return their answer.
 
         Raises:
+            StoreFullException: There is no room; the pieces wait for the next flush.
             StoreException: The store refuses even single pieces; nothing is lost, and the
                 pieces that waited get the same error.
         """
         own = _Piece(duties)
         pieces, self._pieces = [*self._pieces, own], []
         self.handed_in.clear()
-        if not self._together(pieces):
+        try:
+            written = self._together(pieces)
+        except StoreFullException:
+            self._pieces[:0] = pieces[:-1]
+            raise
+        if not written:
             broken = self._one_by_one(pieces)
             if broken is not None:
                 own.future.exception()  # Looked at here, so that nobody misses it.
@@ -78,6 +84,8 @@ class GroupCommit:
         try:
             with self._state.transaction() as tx:
                 answers = [piece.work(tx) for piece in pieces]
+        except StoreFullException:
+            raise
         except Exception:  # noqa: BLE001 - raised again, from its own piece, by `_one_by_one`
             return False
         for piece, answer in zip(pieces, answers, strict=True):

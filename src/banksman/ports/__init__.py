@@ -7,6 +7,7 @@ process is a coroutine, and cancelling it is how it stops.
 
 from banksman.ports.agents import Agent, AgentFactory, AgentHost, Brief
 from banksman.ports.checks import Check, Subject
+from banksman.ports.disk import Disk, Room
 from banksman.ports.processes import Confinement, Executor, ProcessEnd, ProcessSpec
 from banksman.ports.store import Ownership, Store, Transaction
 from banksman.ports.time import Chance, Clock
@@ -32,10 +33,12 @@ __all__ = [
     "Combined",
     "Confinement",
     "Conflict",
+    "Disk",
     "Executor",
     "Ownership",
     "ProcessEnd",
     "ProcessSpec",
+    "Room",
     "Store",
     "Subject",
     "Transaction",

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from banksman.exceptions import StoreException, StoreUnusableException
+from banksman.exceptions import StoreException, StoreFullException, StoreUnusableException
 
 Values = Mapping[str, object]
 NOTHING: Final[Values] = {}
@@ -20,10 +20,13 @@ _FAILED: Final = {
     sqlite3.SQLITE_BUSY: "another process kept the database {path} busy for too long; "
     "wait for it to finish, or stop it, and try again",
     sqlite3.SQLITE_LOCKED: "another thread kept the database {path} busy; try again",
-    sqlite3.SQLITE_FULL: "the disk under {path} is full; make room and try again, "
-    "what was committed is safe",
     sqlite3.SQLITE_IOERR: "the disk under {path} reports an error; check it with `dmesg`",
 }
+_FULL: Final = (
+    "the disk under {path} is full; make room and try again, what was committed is safe"
+)
+# The files beside the database are made larger in ways that do not say why they failed.
+_NO_ROOM: Final = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE})
 _UNUSABLE: Final = {
     sqlite3.SQLITE_READONLY: "the database {path} cannot be written; "
     "check its owner and permissions and those of its folder.",
@@ -39,7 +42,10 @@ _UNUSABLE: Final = {
 def in_our_words(error: Exception, path: object) -> StoreException:
     """Return an error of the driver as one sentence that says what to do."""
     # The low byte is the kind of error; what is above tells more of its place.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    whole = getattr(error, "sqlite_errorcode", 0)
+    code = whole & 0xFF
+    if code == sqlite3.SQLITE_FULL or whole in _NO_ROOM:
+        return StoreFullException(message=_FULL.format(path=path))
     if code in _UNUSABLE:
         return StoreUnusableException(message=_UNUSABLE[code].format(path=path))
     sentence = _FAILED.get(code, "the database {path} refused: {error}")

@@ -123,6 +123,13 @@ SELECT seq FROM journal WHERE project_id = :project_id AND kind = 'run.begun'
 ORDER BY seq DESC LIMIT 1
 """
 
+# Whether the last engine claims anything: looked for from the end, as far as its beginning.
+HELD: Final = """
+SELECT kind, reason FROM journal
+WHERE project_id = :project_id AND kind IN ('run.begun', 'claims.held', 'claims.freed')
+ORDER BY seq DESC LIMIT 1
+"""
+
 # Where a time lies in the journal, whose order is that of what happened, whatever clocks said.
 SINCE: Final = """
 SELECT coalesce(min(seq), 0) FROM journal WHERE project_id = :project_id AND at >= :at
@@ -139,20 +146,6 @@ JOIN turn ON turn.task_id = usage.task_id AND turn.attempt = usage.attempt
     AND turn.number = usage.turn
 WHERE task.project_id = :project_id AND turn.ended_at >= :at
 GROUP BY usage.agent ORDER BY usage.agent
-"""
-
-# Sums over all turns of a project.
-USAGE_TOTALS: Final = """
-SELECT count(*) AS turns, coalesce(sum(input_tokens), 0) AS input_tokens,
-    coalesce(sum(output_tokens), 0) AS output_tokens,
-    coalesce(sum(cost_microusd), 0) AS cost_microusd,
-    coalesce(sum(usage.duration_ms), 0) AS duration_ms
-FROM usage JOIN task ON task.id = usage.task_id
-WHERE task.project_id = :project_id
-"""
-USAGE_AGENTS: Final = """
-SELECT DISTINCT usage.agent FROM usage JOIN task ON task.id = usage.task_id
-WHERE task.project_id = :project_id ORDER BY usage.agent
 """
 
 # All reads after this see one moment, until the transaction ends; no writer waits for it.

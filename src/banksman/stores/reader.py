@@ -36,7 +36,6 @@ from banksman.stores.views import (
     StatusView,
     TaskDetails,
     TaskView,
-    UsageTotals,
 )
 
 T = TypeVar("T")
@@ -185,33 +184,26 @@ class Reader(Opened):
         row = self._driver().first(questions.LAST_RUN, {"project_id": project_id})
         return 0 if row is None else _count(row)
 
+    def held(self, project_id: ProjectId) -> str:
+        """Return why the engine of the last run claims nothing; empty if it does."""
+        row = self._driver().first(questions.HELD, {"project_id": project_id})
+        return str(row[1]) if row is not None and row[0] == "claims.held" else ""
+
     def since(self, project_id: ProjectId, at: Instant) -> int:
         """Return the first line of the journal from a time on; 0 if there is none."""
         return _count(
             self._driver().first(questions.SINCE, {"project_id": project_id, "at": at})
         )
 
-    def usage_since(self, project_id: ProjectId, at: Instant) -> tuple[AgentUsage, ...]:
+    def usage(
+        self, project_id: ProjectId, since: Instant = Instant(0)
+    ) -> tuple[AgentUsage, ...]:
         """Return what turns have cost that ended from a time on, by the name of the agent."""
-        values = {"project_id": project_id, "at": at}
+        values = {"project_id": project_id, "at": since}
         rows = self._driver().all(questions.USAGE_SINCE, values)
         return tuple(
             AgentUsage(agent=str(agent), **dict(zip(_SUMS, map(_whole, sums), strict=True)))
             for agent, *sums in rows
-        )
-
-    def usage(self, project_id: ProjectId) -> UsageTotals:
-        """Return what a project has cost so far."""
-        values = {"project_id": project_id}
-        with self._moment() as driver:
-            row = driver.first(questions.USAGE_TOTALS, values)
-            agents = driver.all(questions.USAGE_AGENTS, values)
-        sums = ("turns", "input_tokens", "output_tokens", "cost_microusd", "duration_ms")
-        totals = dict(zip(sums, row or (), strict=True))
-        return UsageTotals(
-            project_id=project_id,
-            agents=tuple(str(agent) for (agent,) in agents),
-            **{name: int(str(total)) for name, total in totals.items()},
         )
 
 

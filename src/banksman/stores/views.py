@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from banksman.core.records import (
     Attempt,
@@ -16,7 +16,7 @@ from banksman.core.records import (
     Turn,
     UsageRecord,
 )
-from banksman.core.task import Instant, ProjectId, Task, TaskId, TaskStatus
+from banksman.core.task import Instant, Task, TaskId, TaskStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +102,3 @@ class AgentUsage:
     output_tokens: int = 0
     cost_microusd: int = 0
     duration_ms: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class UsageTotals:
-    """What a project has cost; sums over all turns that ended."""
-
-    project_id: ProjectId
-    turns: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_microusd: int = 0
-    duration_ms: int = 0
-    agents: tuple[str, ...] = field(default=())

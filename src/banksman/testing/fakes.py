@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from banksman.core.task import Instant
+from banksman.ports import Room
 
 
 class FakeClock:
@@ -37,3 +40,18 @@ class FakeClock:
     def jump(self, seconds: float) -> None:
         """Set the time of day forward or back, as a person or a time server does."""
         self._now += round(seconds * 1000)
+
+
+class FakeDisk:
+    """A disk that has as much room as it is told.
+
+    Attributes:
+        free_bytes: The room; more than anybody wants, at first.
+    """
+
+    def __init__(self) -> None:
+        self.free_bytes = sys.maxsize
+
+    def room(self) -> Room:
+        """Return it."""
+        return Room(place="the disk", free_bytes=self.free_bytes)

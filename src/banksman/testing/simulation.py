@@ -32,6 +32,7 @@ from banksman.orchestration.protocol import Point
 from banksman.ports import Transaction
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
+from banksman.testing.fakes import FakeDisk
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
 from banksman.testing.scenarios import Scenario, Whims, replanned, scenario_of
 from banksman.testing.sim_agent import SimAgent
@@ -187,6 +188,7 @@ class Simulation:
             agents={"simulated": agent},
             workspaces=SimWorkspaces(hand),
             checks=(SimCheck(hand),),
+            disk=FakeDisk(),
         )
         manner = Manner(
             default_agent="simulated",

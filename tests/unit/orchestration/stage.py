@@ -25,6 +25,7 @@ from banksman.orchestration.protocol import Point
 from banksman.ports import Agent, Check, Store, Transaction, Workspaces
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
+from banksman.testing.fakes import FakeDisk
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
 from banksman.testing.sim_agent import Fate, SimAgent
 from banksman.testing.sim_check import SimCheck
@@ -71,6 +72,7 @@ class Stage:
         self.world = World(chance, Faults())
         self.store = SqliteStore.open(path / "state.db", synchronous="OFF")
         self.items = items
+        self.disk = FakeDisk()
         self.plot = Plot(fates or {})
         self.rules = replace(rules or RunRules(parallel=1), poll_s=POLL_S)
         self.workspaces: Callable[[Hand], Workspaces] = SimWorkspaces
@@ -128,6 +130,7 @@ class Stage:
             agents={"simulated": self.agent(grip)} if agents else {},
             workspaces=self.workspaces(grip),
             checks=(self.checks(grip),),
+            disk=self.disk,
         )
         manner = Manner(
             default_agent="simulated", rules=self.rules, reach=lambda at: self._reach(at, grip)

@@ -13,7 +13,12 @@ import pytest
 
 from banksman.core.records import Project
 from banksman.core.task import TaskId, TaskSpec
-from banksman.exceptions import RecordNotFoundException, StaleWriterException, StoreException
+from banksman.exceptions import (
+    RecordNotFoundException,
+    StaleWriterException,
+    StoreException,
+    StoreFullException,
+)
 from banksman.orchestration.group_commit import GroupCommit
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.ports import Transaction
@@ -31,6 +36,7 @@ class CountingStore:
         self.begun = 0
         self.refuse: set[int] = set()
         self.refuses_all = False
+        self.full: StoreFullException | None = None
 
     @contextmanager
     def transaction(self) -> Generator[Transaction]:
@@ -38,6 +44,8 @@ class CountingStore:
         number = self.begun
         with self.store.transaction() as tx:
             yield tx
+            if self.full is not None:
+                raise self.full
             if self.refuses_all or number in self.refuse:
                 raise StoreException(message=f"commit {number} was refused")
 
@@ -358,3 +366,28 @@ def test_the_tasks_in_memory_are_read_again_after_a_commit_that_failed(tmp_path:
 
     asyncio.run(main())
     assert bench.task(task).attempt == 1
+
+
+def test_what_a_full_store_refuses_waits_for_the_next_flush_in_its_order(
+    tmp_path: Path,
+) -> None:
+    round_ = Round(tmp_path)
+    full = StoreFullException(message="full")
+
+    async def main() -> None:
+        round_.store.full = full
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(round_.ledger.commit(lambda tx: round_.add(tx, "a")))
+            await asyncio.sleep(0)
+            with pytest.raises(StoreFullException):
+                round_.ledger.flush(lambda _: None)
+            second = group.create_task(round_.ledger.commit(lambda tx: round_.add(tx, "b")))
+            await asyncio.sleep(0)
+            assert not first.done()
+            round_.store.full = None
+            round_.ledger.flush(lambda _: None)
+        assert first.result() < second.result()
+
+    asyncio.run(main())
+    with round_.store.store.transaction() as tx:
+        assert [task.spec.key for task in tx.tasks(round_.project.id)] == ["a", "b"]

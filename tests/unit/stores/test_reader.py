@@ -242,11 +242,11 @@ def test_the_journal_is_shown_from_its_end_or_from_a_point(
         assert reader.journal(ProjectId(2)) == ()
 
 
-def test_usage_is_added_up(
+def test_usage_is_added_up_by_agent_from_a_time_on(
     path: Path, state: StateManager, project: Project, task: Task
 ) -> None:
     with Reader(path) as reader:
-        assert reader.usage(project.id).turns == 0
+        assert reader.usage(project.id) == ()
     spent = UsageRecord(
         task_id=task.id,
         attempt=1,
@@ -257,12 +257,25 @@ def test_usage_is_added_up(
         cost_microusd=3,
         duration_ms=20,
     )
-    with state.transaction() as tx:
-        state.record(tx, "turn.ended", spent, replace(spent, turn=2, agent="a"))
+    for number, agent in enumerate(("b", "a", "b"), start=1):
+        turn = Turn(
+            task_id=task.id,
+            attempt=1,
+            number=number,
+            spool="s",
+            prompt="p",
+            started_at=NOW,
+            ended_at=Instant(NOW + number),
+            outcome="answered",
+        )
+        with state.transaction() as tx:
+            state.record(tx, "turn.ended", turn, replace(spent, turn=number, agent=agent))
     with Reader(path) as reader:
-        total = reader.usage(project.id)
-    assert (total.turns, total.input_tokens, total.output_tokens) == (2, 20, 2)
-    assert (total.cost_microusd, total.duration_ms, total.agents) == (6, 40, ("a", "b"))
+        a, b = reader.usage(project.id)
+        (last,) = reader.usage(project.id, Instant(NOW + 3))
+    assert (a.agent, a.turns, b.agent, b.turns) == ("a", 1, "b", 2)
+    assert (b.input_tokens, b.output_tokens, b.cost_microusd, b.duration_ms) == (20, 2, 6, 40)
+    assert (last.agent, last.turns) == ("b", 1)
 
 
 def test_waiting_commands_are_counted(path: Path, store: SqliteStore, project: Project) -> None:
