@@ -22,7 +22,7 @@ from banksman.core.outcome import (
 from banksman.core.prompt import clean, shortened
 from banksman.core.retry import ErrorClass
 
-WORDS_CHARS_MAX: Final = 300
+WORDS_CHARS_MAX: Final = 160
 """Of the program's own words in a message."""
 
 _E = ErrorClass
