@@ -77,17 +77,20 @@ def test_cleaning_shows_first_then_removes_and_says_what_it_keeps(finished: Shel
     root = next((Path(finished.env["XDG_STATE_HOME"]) / "banksman").iterdir())
     stray = root / "work" / "mine"
     stray.mkdir(parents=True)
+    spares = {str(path) for path in (root / "spares").iterdir()}
+    goes = {str(old), str(ended), *spares}
     shown = finished.banksman("clean", "--dry-run")
-    assert {row[2] for row in shown.rows if row[0] == "would go"} == {str(old), str(ended)}
+    assert {row[2] for row in shown.rows if row[0] == "would go"} == goes
     assert old.exists()
     assert ended.exists()
     done = finished.banksman("clean")
-    assert {row[2] for row in done.rows if row[0] == "removed"} == {str(old), str(ended)}
+    assert {row[2] for row in done.rows if row[0] == "removed"} == goes
     kept = {row[2]: row[3] for row in done.rows if row[0] == "kept"}
     assert kept[str(unended)] == "it has no ending yet"
     assert kept[str(stray)] == "Banksman did not make it"
     assert not old.exists()
     assert not ended.exists()
+    assert list((root / "spares").iterdir()) == []
     assert unended.exists()
     assert stray.exists()
 

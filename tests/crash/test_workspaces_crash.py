@@ -65,12 +65,14 @@ async def checked(
     await check(scene, await scene.open(SETTINGS))
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Scene:
+@pytest.fixture(params=["nothing ahead", "a spare ahead"])
+def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
     folder = tmp_path / "scene"
     folder.mkdir()
     scene = Scene(folder)
     scene.write(".env", "SECRET=1\n")
+    if request.param == "a spare ahead":
+        scene.run(GitWorkspaces.prepare_ahead, SETTINGS)
     return scene
 
 
@@ -104,7 +106,7 @@ def test_a_workspace_is_prepared_after_any_death(scene: Scene) -> None:
         # Nobody has worked here: there was nothing to save.
         assert scene.git("for-each-ref", "refs/banksman/saved") == ""
         await spaces.remove(attempt)
-        assert_clean(scene)
+        await assert_clean(scene, spaces)
 
     assert every_death(scene, "prepare", check) > 20
 
@@ -142,7 +144,7 @@ def test_a_workspace_is_removed_and_its_work_kept_after_any_death(scene: Scene) 
         saved = scene.git("for-each-ref", "--format=%(objectname)", "refs/banksman/saved")
         assert any(holds_work(scene, commit) for commit in saved.split("\n"))
         assert str(attempt.branch) not in scene.git("branch")
-        assert_clean(scene)
+        await assert_clean(scene, spaces)
 
     assert every_death(scene, "remove", check) > 10
 
@@ -168,9 +170,30 @@ def test_a_checkout_is_left_over_and_swept_after_any_death(scene: Scene) -> None
         await spaces.sweep([])
         async with spaces.checkout(scene.git("rev-parse", "main"), "tests") as checkout:
             assert (checkout.path / "a.txt").read_text() == "alpha\n"
-        assert_clean(scene)
+        await assert_clean(scene, spaces)
 
     assert every_death(scene, "checkout", check) > 20
+
+
+def test_a_spare_is_made_or_renewed_after_any_death(scene: Scene) -> None:
+    async def used(spaces: GitWorkspaces) -> None:
+        async with spaces.checkout(scene.git("rev-parse", "main"), "tests") as checkout:
+            (checkout.path / "a.txt").write_text("forged\n")
+            (checkout.path / "b.ignored").write_text("left\n")
+
+    scene.run(used, SETTINGS)
+    scene.write("new.txt", "new\n")
+    scene.commit("second")
+
+    async def check(scene: Scene, spaces: GitWorkspaces) -> None:
+        await spaces.sweep([])
+        await spaces.prepare_ahead()
+        await assert_clean(scene, spaces)
+        (spare,) = (scene.root / "spares").iterdir()
+        assert scene.git("status", "--porcelain", "--ignored", cwd=spare) == ""
+        assert (spare / "a.txt").read_text() == "alpha\n"
+
+    assert every_death(scene, "ahead", check) > 10
 
 
 def test_the_child_counts_what_it_does(scene: Scene) -> None:
@@ -178,9 +201,14 @@ def test_the_child_counts_what_it_does(scene: Scene) -> None:
     assert child(scene, "prepare", 0)
 
 
-def assert_clean(scene: Scene) -> None:
-    """Assert that no worktree, folder or lease is left."""
-    assert scene.git("worktree", "list").count("\n") == 0
+async def assert_clean(scene: Scene, spaces: GitWorkspaces) -> None:
+    """Assert that nothing is left, but spares that are known."""
+    await spaces.sweep([])
+    listed = scene.git("worktree", "list", "--porcelain").split("\n\n")[1:]
+    spares = set((scene.root / "spares").iterdir())
+    assert {Path(one.split("\n")[0].removeprefix("worktree ")) for one in listed} == spares
+    known = {path.stem for path in (scene.state / "spares").glob("*.json")}
+    assert known == {path.name for path in spares}
     assert [list((scene.root / name).iterdir()) for name in ("work", "checks", "trash")] == [
         [], [], [],
     ]  # fmt: skip

@@ -18,7 +18,10 @@ from tests.conformance.workspaces.scene import Scene
 
 DEAD: Final = 77
 SETTINGS: Final = WorkspaceSettings(
-    copy=(".env",), ports=("PORT",), setup=(("sh", "-c", 'printf %s "$PORT" > x.ignored'),)
+    copy=(".env",),
+    ports=("PORT",),
+    setup=(("sh", "-c", 'printf %s "$PORT" > x.ignored'),),
+    spares=1,
 )
 ACTS: Final = frozenset(
     {
@@ -61,6 +64,8 @@ async def _do(scene: Scene, what: str, act: int) -> None:
             await spaces.save(attempt, "a reason")
         case "remove":
             await spaces.remove(attempt)
+        case "ahead":
+            await spaces.prepare_ahead()
         case "checkout":
             async with spaces.checkout(str(attempt.base), "tests"):
                 pass

@@ -135,6 +135,8 @@ async def _clean(place: Place, settings: Settings, known: _Known, *, days: int) 
         trust=trust,
     )
     await workspaces.sweep(known.unfinished)
+    # Wants no spares, as it knows no settings: they go.
+    await workspaces.prepare_ahead()
     for item in plan.removed:
         if item.kind == "spool":
             executor.discard(Path(item.path).name)
@@ -172,6 +174,8 @@ def _workspaces(root: Path, known: _Known) -> Iterator[tuple[Item, bool]]:
             yield _item("workspace", path, known.stays(owner[0])), False
         else:
             yield _item("workspace", path, "its attempt is over; its work is saved"), True
+    for path in folders(root / "spares"):
+        yield _item("workspace", path, "a spare: made again when it is needed"), True
 
 
 def _spools(place: Place, known: _Known) -> Iterator[tuple[Item, bool]]:

@@ -253,6 +253,7 @@ def _workspace_settings(settings: Settings) -> WorkspaceSettings:
         ports=settings.workspaces.ports,
         setup=settings.workspaces.setup,
         setup_timeout_s=settings.workspaces.setup_timeout_s,
+        spares=settings.workspaces.spares,
         style=settings.project.style.value,
     )
 

@@ -37,6 +37,7 @@ from banksman.config.sizes import Size
 from banksman.config.words import described
 
 PARALLEL_MAX: Final = 256
+SPARES_MAX: Final = 64
 
 _BRANCH_BAD: Final = re.compile(
     r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[-/.]|/\.|[/.]$|\.lock(/|$)|^@$|^HEAD$"
@@ -239,6 +240,14 @@ class WorkspacesTable(BaseModel):
         default=(),
         description="Variables that each get the number of a free port, one of its own in "
         "each worktree and checkout.",
+    )
+
+    spares: Annotated[
+        int, Field(strict=True, ge=0, le=SPARES_MAX), Said(f"0 to {SPARES_MAX}")
+    ] = Field(
+        default=2,
+        description="Worktrees that are kept ready ahead while agents work, and used again "
+        "after a reset; 0: each is made when it is needed, and deleted afterwards.",
     )
 
     @property

@@ -114,6 +114,7 @@ class Engine:
         self._employed: dict[tuple[TaskId, int], Employment] = {}
         # Cleanings under way: they hand work in, so the rounds must go on for them.
         self._cleanings = 0
+        self._ahead: asyncio.Task[None] | None = None
         self._wake = parts.ledger.handed_in
         self._runs = False
         self._held = False
@@ -141,6 +142,8 @@ class Engine:
             await self._take_over(group)
             while (end := await self._patient_round(group)) is None:
                 await self._until_something_happens()
+            if self._ahead is not None:
+                self._ahead.cancel()
         return end
 
     async def serve_once(self) -> None:
@@ -208,6 +211,8 @@ class Engine:
             self._carry_out(effect, group)
         for attempt in done.claimed:
             self._employ(attempt, group)
+        if done.claimed and (self._ahead is None or self._ahead.done()):
+            self._ahead = group.create_task(self._prepare_ahead())
         return done.end
 
     def _duties(self, tx: Transaction) -> Round:
@@ -323,6 +328,14 @@ class Engine:
                 group.create_task(self._clean(task_id))
             case TrustChanges():
                 self._parts.workspaces.trust_changes()
+
+    async def _prepare_ahead(self) -> None:
+        """Use the time in which agents work."""
+        try:
+            await self._parts.workspaces.prepare_ahead()
+        except WorkspaceException:
+            # Only time is lost.
+            log.info("workspaces.not_prepared_ahead", exc_info=True)
 
     async def _clean(self, task_id: TaskId) -> None:
         try:

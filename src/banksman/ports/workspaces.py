@@ -150,6 +150,13 @@ class Workspaces(Protocol):  # noqa: PLR0904 - the acts and questions of one pro
         """
         ...
 
+    async def prepare_ahead(self) -> None:
+        """Make ready what the next workspaces and checkouts need, so that they wait less.
+
+        Nothing depends on it: it may do nothing, and may be cancelled at any time.
+        """
+        ...
+
     async def leftovers(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
         """Return worktrees and checkouts on disk that belong to none of these attempts."""
         ...

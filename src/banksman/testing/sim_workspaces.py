@@ -143,6 +143,9 @@ class SimWorkspaces:
         )
         return (*trees, *self._abandoned())
 
+    async def prepare_ahead(self) -> None:
+        """Do nothing: a simulated workspace is there at once."""
+
     async def sweep(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
         """Save and remove the leftovers."""
         kept = tuple(live)

@@ -44,6 +44,7 @@ from banksman.workspaces.locks import free, hold
 from banksman.workspaces.outfit import Outfitter, WorkspaceSettings
 from banksman.workspaces.repository import Repository
 from banksman.workspaces.snapshot import Site, Snapshots
+from banksman.workspaces.spares import Spares
 from banksman.workspaces.target import TargetBranch
 from banksman.workspaces.trust import Trust
 from banksman.workspaces.worktrees import Worktrees
@@ -92,6 +93,7 @@ class GitWorkspaces(TargetBranch):
         self._layout = layout
         self._base_commit = repository.base_commit
         self._worktrees = Worktrees(signed, repository.common_dir, layout)
+        self._spares = Spares(signed, self._worktrees, layout, count=settings.spares)
         self._snapshots = Snapshots(signed, repository.common_dir, layout)
         self._keeper = Keeper(history, self._snapshots)
         seed = hashlib.sha256(os.fsencode(repository.common_dir)).hexdigest()[:8]
@@ -190,8 +192,13 @@ class GitWorkspaces(TargetBranch):
         removed = [path for path in await self.leftovers(kept) if await self._swept(path)]
         for path in self._remains(kept):
             await self._swept(path)
+        await self._spares.sweep()
         await self._worktrees.empty_trash()
         return tuple(removed)
+
+    async def prepare_ahead(self) -> None:
+        """Make worktrees ready for what comes next; see `Workspaces.prepare_ahead`."""
+        await self._spares.provide(await self.tip() or self._base_commit)
 
     def _remains(self, live: tuple[Attempt, ...]) -> list[Path]:
         """Return where workspaces were of which a crash has left all but the folder."""
@@ -240,9 +247,7 @@ class GitWorkspaces(TargetBranch):
         await self._clear(site)
         note = Note(base=site.base, branch=site.branch)
         write_note(self._layout, site.name, note)
-        place = await self._worktrees.add(
-            site.path, site.base, branch=site.branch, held=site.held
-        )
+        place = await self._spares.add(site.path, site.base, branch=site.branch, held=site.held)
         self._snapshots.remember_index(site.name, place)
         if attempt.start is not None:
             tree = await self._start(attempt.start, site.base)
@@ -268,7 +273,7 @@ class GitWorkspaces(TargetBranch):
             await self._keeper.keep_capture(site)
         elif site.note.spool:
             await self._outfitter.end(site.note.spool)
-        await self._worktrees.drop(site.path)
+        await self._spares.drop(site.path)
         move_aside(self._layout, self._layout.homes / site.name)
 
     async def _start(self, start: str, base: str) -> str:
@@ -294,7 +299,7 @@ class GitWorkspaces(TargetBranch):
     async def _open(self, path: Path, commit: str, lock: int) -> Checkout:
         note = Note(base=commit)
         write_note(self._layout, path.name, note)
-        place = await self._worktrees.add(path, commit, held=(lock,))
+        place = await self._spares.add(path, commit, held=(lock,))
         await self._outfitter.provide(place, committed=False)
         env = await self._outfitter.environment(path.name, path)
         await self._outfitter.set_up(
@@ -309,7 +314,7 @@ class GitWorkspaces(TargetBranch):
         if _is_touched(site) and is_folder(site.path):
             await self._keeper.save(site, reason)
         tip = await self._keeper.keep_branch(site)
-        await self._worktrees.drop(site.path)
+        await self._spares.drop(site.path)
         refs = self._history.refs
         if tip is not None and await refs.checked_out(site.branch) is None:
             await refs.delete(f"refs/heads/{site.branch}", tip)
@@ -319,7 +324,7 @@ class GitWorkspaces(TargetBranch):
 
     async def _drop(self, path: Path) -> None:
         """Take a checkout away."""
-        await self._worktrees.drop(path)
+        await self._spares.drop(path)
         await self._outfitter.release(path.name)
         move_aside(self._layout, self._layout.homes / path.name)
         forget(self._layout, path.name)

@@ -31,6 +31,7 @@ class WorkspaceSettings:
         ports: Names of variables that get a free port of their own in each workspace.
         setup: Commands to be run in each workspace before it is used; no shell reads them.
         setup_timeout_s: Wall time that each of them may take.
+        spares: How many worktrees are kept ready ahead, 0 or more.
         style: `rebase` puts work on the tip as one commit, `merge` merges it.
     """
 
@@ -39,6 +40,7 @@ class WorkspaceSettings:
     ports: tuple[str, ...] = ()
     setup: tuple[tuple[str, ...], ...] = ()
     setup_timeout_s: float = 900.0
+    spares: int = 0
     style: str = "rebase"
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 
 from banksman.core.names import one_line
 from banksman.workspaces.git import Git, Place
-from banksman.workspaces.layout import Layout, delete, move_aside, shown
+from banksman.workspaces.layout import Layout, delete, move_aside, shown, write_atomically
 from banksman.workspaces.locks import hold
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,29 @@ class Worktrees:
                 shutil.rmtree(entry)
             with suppress(OSError):
                 (self._common_dir / "worktrees").rmdir()
+
+    def move(self, path: Path, goal: Path) -> None:
+        """Move a worktree; whoever is killed in between leaves what `drop` takes away.
+
+        Args:
+            path: Where it is.
+            goal: Where it goes; nothing is there, or an empty folder.
+
+        Raises:
+            OSError: The system refuses.
+        """
+        entry = self._entry(path)
+        if entry is None:
+            raise FileNotFoundError(path)
+        write_atomically(entry / "gitdir", os.fsencode(goal / ".git") + b"\n")
+        path.rename(goal)
+
+    def sign(self, path: Path) -> None:
+        """Write the file by which git finds a worktree's repository, whatever is there."""
+        entry = self._entry(path)
+        assert entry is not None, "a worktree of ours"
+        delete(path / ".git")
+        (path / ".git").write_bytes(b"gitdir: " + os.fsencode(entry) + b"\n")
 
     async def empty_trash(self) -> None:
         """Delete what was taken away, and what crashes left of temporary files.
