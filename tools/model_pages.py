@@ -112,9 +112,12 @@ copy = [".env"]
 ports = ["PORT"]
 
 [agents.claude]
+type = "claude-code"
+
+[agents.gemini]
 type = "command"
-command = ["claude", "-p", "--permission-mode", "acceptEdits"]
-pass_env = ["ANTHROPIC_API_KEY"]
+command = ["gemini", "--approval-mode", "auto_edit"]
+pass_env = ["GEMINI_API_KEY"]
 
 [checks.syntax]
 type = "syntax"
@@ -124,9 +127,10 @@ type = "tests"
 command = ["npx", "vitest", "run", "--reporter=junit", "--outputFile={junit}"]
 ```
 
-An agent of the type `command` is any program that reads its task from standard input and
-changes files in the folder where it is started. A check of the type `tests` runs your own
-runner, which writes JUnit XML to the path that `{junit}` stands for.
+An agent of the type `claude-code` is Claude Code. One of the type `command` is any program that
+reads its task from standard input and changes files in the folder where it is started. A check
+of the type `tests` runs your own runner, which writes JUnit XML to the path that `{junit}` stands
+for.
 
 A flag counts more than the environment, and that more than the file.
 """

@@ -14,9 +14,11 @@ from tools.cli_reference import ROOT
 
 AGENT = """\
 #!/bin/sh
-# Stands for an agent: it reads what it is told, and changes something.
+# Stands for Claude Code: it reads what it is told, changes something, and says that it is done.
+if [ "$1" = --version ]; then echo "2.1.0 (Claude Code)"; exit; fi
 cat > /dev/null
 echo "done = True" > "$BANKSMAN_TASK_KEY.py"
+echo '{"type": "result", "subtype": "success", "is_error": false, "result": "done"}'
 """
 
 

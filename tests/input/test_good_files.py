@@ -84,8 +84,8 @@ def test_the_example_configuration_of_the_manual_is_read(tmp_path: Path) -> None
     read = load_settings(tmp_path, Flags(), {"HOME": "/nobody"})
     assert read.run.parallel == 4
     assert read.workspaces.setup == (("npm", "ci"),)
-    assert read.agents["claude"].type == "command"
-    assert list(read.agents["claude"].options) == ["command", "pass_env"]
+    assert read.agents["claude"].type == "claude-code"
+    assert list(read.agents["gemini"].options) == ["command", "pass_env"]
     assert an_editor_accepts("banksman.toml", tomllib.loads(text))
 
 

@@ -13,14 +13,12 @@ SCHEMA_FOLDER: Final = ".git/banksman"
 
 # Each may write files where it is started; the prompt comes on standard input, or in a file.
 _COMMANDS: Final = {
-    "claude": ("claude", "-p", "--permission-mode", "acceptEdits"),
     "codex": ("codex", "exec", "--sandbox", "workspace-write", "-"),
     "gemini": ("gemini", "--approval-mode", "auto_edit"),
     "opencode": ("opencode", "run"),
     "aider": ("aider", "--yes-always", "--no-auto-commits", "--message-file", "{prompt_file}"),
 }
 _KEYS: Final = {
-    "claude": "ANTHROPIC_API_KEY",
     "codex": "CODEX_API_KEY",
     "gemini": "GEMINI_API_KEY",
     "opencode": "OPENROUTER_API_KEY",
@@ -67,6 +65,14 @@ _WORKSPACES: Final = """\
 # Each attempt has a worktree of its own, each check a fresh checkout: what git does not have,
 # they get here.
 [workspaces]
+"""
+
+_CLAUDE: Final = """
+[agents.claude]
+type = "claude-code"
+# model = "sonnet"              # the one that Claude Code takes, if left out
+# allowed_tools = ["Bash(make test:*)"]    # what it may use in any mode
+# max_turns = 200               # calls of the model in one turn
 """
 
 _NO_AGENT: Final = """\
@@ -127,6 +133,8 @@ def _workspaces(detected: Detected) -> Iterator[str]:
 
 
 def _agent(name: str) -> str:
+    if name == "claude":
+        return _CLAUDE
     command = _toml_list(_COMMANDS[name])
     prompt = 'prompt = "file"\n' if "{prompt_file}" in _COMMANDS[name] else ""
     return (

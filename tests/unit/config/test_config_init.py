@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from banksman.agents.settings import CommandSettings, read_settings
+from banksman.agents.settings import ClaudeSettings, CommandSettings, read_settings
 from banksman.checks.factory import checks_from
 from banksman.config.detect import AGENTS, JEST, Detected, Runner, detect
 from banksman.config.plan import load_plan
@@ -18,6 +18,8 @@ from banksman.config.settings import Flags, Settings, load_settings
 from banksman.config.writing import config_text, plan_text
 from banksman.ports import Executor
 from tests.input.editors import an_editor_accepts
+
+MODELS = {"claude-code": ClaudeSettings, "command": CommandSettings}
 
 
 def made(root: Path, *names: str, **contents: str) -> Detected:
@@ -51,8 +53,7 @@ def shown_to_plug_ins(root: Path, text: str) -> Settings:
     assert an_editor_accepts("banksman.toml", tomllib.loads(text))
     settings = load_settings(root, Flags(), {"HOME": "/nobody"})
     for agent in settings.agents.values():
-        assert agent.type == "command"
-        read_settings(CommandSettings, agent.options, agent.type)
+        read_settings(MODELS[agent.type], agent.options, agent.type)
     checks_from(
         {name: check.table for name, check in settings.checks.items()},
         executor=cast("Executor", None),
