@@ -86,12 +86,14 @@ def screen_for(*, as_json: bool, colour: bool) -> Generator[Screen]:
     """Open the screen that fits; a terminal is given back as it was."""
     if as_json:
         yield JsonScreen()
-    elif not on_terminal():
+        return
+    console = _Console(no_color=not colour, highlight=False, markup=False, emoji=False)
+    # Without a cursor that goes up nothing can be redrawn: a dumb terminal gets lines.
+    if not on_terminal() or console.is_dumb_terminal:
         yield LineScreen()
-    else:
-        console = _Console(no_color=not colour, highlight=False, markup=False, emoji=False)
-        with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield LiveScreen(console, live)
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield LiveScreen(console, live)
 
 
 def _attempts(progress: Progress) -> Table:
