@@ -133,3 +133,12 @@ def test_doctor_without_git_says_so(shell: Shell) -> None:
     said = shell.banksman("doctor", PATH="/nowhere")
     assert said.code == 2
     assert said.rows[0][:2] == ["git", "bad"]
+
+
+def test_commits_that_no_task_made_are_named_before_they_land(finished: Shell) -> None:
+    tip, tree = "banksman/target", "banksman/target^{tree}"
+    theirs = finished.git("commit-tree", tree, "-p", tip, "-m", "Slipped in")
+    finished.git("update-ref", f"refs/heads/{tip}", theirs)
+    preview = finished.banksman("land", "--preview")
+    assert f"Made by no task (1):\n  {theirs[:10]} Slipped in\n" in preview.out
+    assert finished.banksman("land", "--preview", "--json").json["foreign"] == [theirs]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from banksman.app.reads import Place, open_project
 from banksman.config.environment import base_environment
-from banksman.core.records import Project
 from banksman.workspaces.git import Git
 from banksman.workspaces.landing import Landing, land, preview
 from banksman.workspaces.repository import Repository, inspect
@@ -42,19 +41,21 @@ def land_target(
 
 async def _preview(place: Place, environ: Mapping[str, str], into: str | None) -> Landing:
     git = Git(base_environment(environ))
-    return await preview(await _repository(place, git), git, branch=into)
+    repository, ours = await _known(place, git)
+    return await preview(repository, git, branch=into, ours=ours)
 
 
 async def _land(place: Place, environ: Mapping[str, str], into: str | None) -> Landing:
     git = Git(base_environment(environ))
-    return await land(await _repository(place, git), git, branch=into)
+    repository, ours = await _known(place, git)
+    return await land(repository, git, branch=into, ours=ours)
 
 
-async def _repository(place: Place, git: Git) -> Repository:
-    project = _project(place)
-    return await inspect(place.work_tree, git, base=project.base, target=project.target)
-
-
-def _project(place: Place) -> Project:
-    with open_project(place) as (_, project):
-        return project
+async def _known(place: Place, git: Git) -> tuple[Repository, frozenset[str]]:
+    """Return the repository, and the commits that tasks were to bring onto the target."""
+    with open_project(place) as (reader, project):
+        begun = (task.id for task in reader.status(project.id).tasks if task.attempt)
+        attempts = [one for task_id in begun for one in reader.task(task_id).attempts]
+    repository = await inspect(place.work_tree, git, base=project.base, target=project.target)
+    ours = (commit for one in attempts for commit in (one.new, *one.superseded) if commit)
+    return repository, frozenset(ours)

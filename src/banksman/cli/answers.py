@@ -250,6 +250,7 @@ class LandAnswer:
         way: `nothing`, `fast-forward`, `merge` or `conflict`.
         landed: Whether it was done.
         commits: The commits that the branch gets, newest first.
+        foreign: Those of them that came onto the target by no task.
         changes: What changes on it, by path.
         conflicts: Paths in conflict.
         obstacles: Paths that would be overwritten, so that nothing can be done.
@@ -261,6 +262,7 @@ class LandAnswer:
     way: str
     landed: bool
     commits: tuple[str, ...]
+    foreign: tuple[str, ...]
     changes: tuple[FileChange, ...]
     conflicts: tuple[str, ...]
     obstacles: tuple[str, ...]

@@ -71,6 +71,10 @@ def _told(landing: Landing) -> Iterator[str]:
         yield f"  {commit[:_SHORT]} {subject}"
     if len(landing.commits) > _LISTED_MAX:
         yield f"  … and {len(landing.commits) - _LISTED_MAX} more"
+    if landing.foreign:
+        yield f"Made by no task ({len(landing.foreign)}):"
+    for one in landing.foreign[:_LISTED_MAX]:
+        yield f"  {one.commit[:_SHORT]} {one.subject}"
     added = sum(change.added for change in landing.changes)
     deleted = sum(change.deleted for change in landing.changes)
     yield f"{len(landing.changes)} files, {added} lines added, {deleted} deleted"
@@ -89,6 +93,7 @@ def _answer(landing: Landing, *, landed: bool) -> LandAnswer:
         way=landing.way.value,
         landed=landed,
         commits=tuple(commit for commit, _ in landing.commits),
+        foreign=tuple(one.commit for one in landing.foreign),
         changes=landing.changes,
         conflicts=landing.conflicts,
         obstacles=landing.obstacles,

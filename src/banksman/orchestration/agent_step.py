@@ -16,11 +16,12 @@ from banksman.core.failures import failure_of
 from banksman.core.names import branch_name
 from banksman.core.outcome import Answered, Capped, Outcome
 from banksman.core.prompt import first_prompt
-from banksman.core.records import Attempt, Project, Step, Turn, UsageRecord
+from banksman.core.records import Attempt, Step, Turn, UsageRecord
 from banksman.core.retry import ErrorClass, Failure
 from banksman.core.task import Task
 from banksman.orchestration.attempts import Desk, Extra, Stop, works_in
 from banksman.orchestration.protocol import Point
+from banksman.orchestration.target_watch import look_at_target
 from banksman.ports import Agent, Brief, Transaction, Workspace
 
 
@@ -49,8 +50,8 @@ class AgentStep:
         if agent is None:
             return await self._desk.fail(attempt, _no_agent(attempt.agent or self._default))
         grounded = await self._grounded(attempt)
-        if grounded.base is None:
-            return await self._desk.block(grounded, REWRITTEN)
+        if isinstance(grounded, Stop):
+            return await self._desk.block(attempt, grounded)
         workspace = await self._desk.workspaces.prepare(grounded)
         task = await self._desk.task(grounded)
         grounded, turn, begun = await self._turn(task, grounded)
@@ -65,8 +66,8 @@ class AgentStep:
         agent.forget(turn.spool)
         return after
 
-    async def _grounded(self, attempt: Attempt) -> Attempt:
-        """Return the attempt with base and branch; no base if the target was rewritten."""
+    async def _grounded(self, attempt: Attempt) -> Attempt | Stop:
+        """Return the attempt with base and branch, or what is to be asked about the target."""
         task = await self._desk.task(attempt)
         branch = branch_name(task.id, task.spec.title, attempt.number)
         if attempt.base is not None:
@@ -75,12 +76,12 @@ class AgentStep:
             # It began with another attempt's work, and gets a workspace of its own only now.
             return await self._desk.move(replace(attempt, branch=branch), "workspace.intended")
         project = await self._desk.ledger.commit(lambda tx: tx.project(attempt.project_id))
-        tip = await trusted_tip(self._desk, project)
-        if tip is None:
-            return attempt
+        target = await look_at_target(self._desk, project)
+        if target.doubt is not None:
+            return target.doubt
         start = await self._start(attempt)
         return await self._desk.move(
-            replace(attempt, base=tip, branch=branch, start=start), "workspace.intended"
+            replace(attempt, base=target.tip, branch=branch, start=start), "workspace.intended"
         )
 
     async def _start(self, attempt: Attempt) -> str | None:
@@ -224,36 +225,6 @@ def _lost_again(failure: Failure) -> Stop:
         type=BreakpointType.CONSECUTIVE_FAILURES,
         message=f"{LOSSES_MAX} attempts in a row were lost: {failure.message}",
     )
-
-
-REWRITTEN: Final = Stop(
-    type=BreakpointType.TARGET_REWRITTEN,
-    message="the target branch no longer holds what was integrated last",
-)
-
-
-async def trusted_tip(desk: Desk, project: Project) -> str | None:
-    """Return the target's tip, or None if it lost what was integrated into it.
-
-    Commits on it that nobody here put there are taken, as the user's own, and journalled.
-    """
-    if project.integrated is None:
-        tip: str | None = await desk.workspaces.ensure_target()
-    else:
-        tip = await desk.workspaces.tip()
-        if tip is None or not await desk.workspaces.contains(tip, project.integrated):
-            return None
-    if tip != project.integrated:
-        await desk.ledger.commit(lambda tx: _found(desk, tx, project, tip))
-    return tip
-
-
-def _found(desk: Desk, tx: Transaction, before: Project, tip: str | None) -> None:  # noqa: PLR0917 - where, in which project and what
-    now = tx.project(before.id)
-    # Integrated meanwhile: then that is the newer truth.
-    if now.integrated == before.integrated:
-        reason = "begun here" if before.integrated is None else "it has moved since"
-        desk.state.record(tx, "target.found", replace(now, integrated=tip), reason=reason)
 
 
 def _no_agent(name: str) -> Failure:

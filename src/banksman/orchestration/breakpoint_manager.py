@@ -25,6 +25,7 @@ from banksman.core.prompt import LINE_CHARS_MAX, answer_text, clean, shortened
 from banksman.core.records import Attempt, BreakpointEvent, Ending
 from banksman.core.task import ProjectId, Task, TaskId, TaskStatus
 from banksman.exceptions import CommandRefusedException
+from banksman.orchestration.doubts import holds_claims
 from banksman.ports import Clock, Transaction
 from banksman.state.state_manager import StateManager
 
@@ -202,7 +203,7 @@ class BreakpointManager:
             if (other.task_id, other.attempt) == mine and _counts_with(other, event)
         ]
         release = joined(_release_of(answer, left) for answer in answers)
-        if any(answer.details for answer in answers):
+        if any(map(_evidence, answers)):
             return release
         # A task that was only held up must still hear what its next attempt was to be told.
         held = tx.task(event.task_id).guidance
@@ -251,7 +252,7 @@ def _counts_with(other: BreakpointEvent, event: BreakpointEvent) -> bool:
 def _release_of(event: BreakpointEvent, left: Left) -> Release:
     assert event.resolution is not None, "only answered events release anything"
     effect = effect_of(event.type, event.resolution, left)
-    evidence = event.details if event.resolution is Resolution.RETRY else ()
+    evidence = _evidence(event) if event.resolution is Resolution.RETRY else ()
     asked = event.type is BreakpointType.AGENT_QUESTION
     told = answer_text(
         event.guidance,
@@ -260,6 +261,11 @@ def _release_of(event: BreakpointEvent, left: Left) -> Release:
         findings=() if asked else evidence,
     )
     return release_of(effect, attempt=event.attempt, left=left, guidance=told.strip())
+
+
+def _evidence(event: BreakpointEvent) -> tuple[str, ...]:
+    """Return what an event says about the work; about the repository it is for people only."""
+    return () if holds_claims(event) else event.details
 
 
 def _left_by(attempt: Attempt) -> Left:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
+from banksman.core.breakpoints import Resolution
 from banksman.core.prompt import shortened
-from banksman.core.records import Command, StopWhy
+from banksman.core.records import BreakpointEvent, Command, StopWhy
 from banksman.core.task import ProjectId, Task, TaskId, TaskStatus
 from banksman.exceptions import (
     BanksmanException,
@@ -159,6 +160,8 @@ class CommandDesk:
             project = replace(tx.project(command.project_id), integrated=None)
             self._state.record(tx, "target.adopted", project, actor=command.by)
         cancelled = self._flow.resolved(tx, event, release, command.by)
+        if release.adopts_target:
+            self._answer_alike(tx, event)
         told = {"breakpoint": event.id, "resolution": event.resolution}
         effects: tuple[Effect, ...] = (
             *((TrustChanges(),) if is_about_git(event) else ()),
@@ -166,6 +169,22 @@ class CommandDesk:
             *_stops(tx, event.tasks or (event.task_id,)),
         )
         return {**_about(tx.task(event.task_id)), **told}, effects
+
+    def _answer_alike(self, tx: Transaction, answered: BreakpointEvent) -> None:
+        """Answer the same question of other tasks: the target is trusted, their work goes on.
+
+        Left open, each of them would hold all claims for what a person has decided.
+        """
+        for event in tx.open_breakpoints(answered.project_id):
+            if event.type is answered.type:
+                _, release = self._breakpoints.resolve_breakpoint(
+                    tx,
+                    event.id,
+                    Resolution.ACCEPT,
+                    by=answered.resolved_by,
+                    reason=f"the target is trusted since breakpoint {answered.id} was answered",
+                )
+                self._flow.resolved(tx, event, release, answered.resolved_by)
 
     def _pause(self, tx: Transaction, command: Command) -> Applied:
         return self._set_paused(tx, command, paused=True)

@@ -16,12 +16,12 @@ from banksman.core.prompt import conflict_text
 from banksman.core.records import Attempt, Project, Step
 from banksman.core.task import EntryStep, Task
 from banksman.exceptions import TargetBusyException
-from banksman.orchestration.agent_step import REWRITTEN, trusted_tip
 from banksman.orchestration.attempts import Desk, Stop
 from banksman.orchestration.decision_engine import same_work
 from banksman.orchestration.judge import Case, Judge
 from banksman.orchestration.protocol import Point
 from banksman.orchestration.quality_controller import QualityController
+from banksman.orchestration.target_watch import look_at_target
 from banksman.ports import Capture, Combined, Conflict, Transaction
 
 
@@ -75,14 +75,16 @@ class Integrator:
     async def _integrate(self, attempt: Attempt) -> Attempt:
         """One try; the caller's loop comes back while the step stays `integration`."""
         project = await self._project(attempt)
-        tip = await trusted_tip(self._desk, project)
-        if tip is None:
-            return await self._desk.block(attempt, REWRITTEN)
+        target = await look_at_target(self._desk, project)
+        tip, doubt = target.tip, target.doubt
         # Asked of the very tip that is combined with and swapped: whatever an earlier life, or
         # an engine that has lost the project, publishes later fails our swap.
-        done = await self._found_on(tip, attempt)
+        done = None if tip is None else await self._found_on(tip, attempt)
         if done is not None:
             return await self.record(attempt, done)
+        if tip is None or doubt is not None:
+            assert doubt is not None, "a target without its work is in doubt"
+            return await self._desk.block(attempt, doubt)
         task = await self._desk.task(attempt)
         assert attempt.commit is not None, "captured before it is integrated"
         message = commit_message(task, attempt.number)

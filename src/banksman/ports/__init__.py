@@ -18,6 +18,7 @@ from banksman.ports.workspaces import (
     Conflict,
     Workspace,
     Workspaces,
+    Written,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "Transaction",
     "Workspace",
     "Workspaces",
+    "Written",
 ]

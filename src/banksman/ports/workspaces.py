@@ -74,6 +74,14 @@ class Conflict:
     paths: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A commit as people know it: its id and first line; the line is untrusted."""
+
+    commit: str
+    subject: str
+
+
 class Workspaces(Protocol):  # noqa: PLR0904 - the acts and questions of one protocol
     """Git, as the engine needs it. Every act is idempotent or compare-and-swap."""
 
@@ -87,6 +95,13 @@ class Workspaces(Protocol):  # noqa: PLR0904 - the acts and questions of one pro
 
     async def contains(self, commit: str, ancestor: str) -> bool:
         """Return whether `ancestor` is `commit` or one of its ancestors."""
+        ...
+
+    async def commits(self, since: str, until: str) -> tuple[Written, ...]:
+        """Return the first parents from `until` back that `since` lacks, oldest first.
+
+        None if git does not have (any more) what is asked for.
+        """
         ...
 
     async def prepare(self, attempt: Attempt) -> Workspace:

@@ -9,7 +9,7 @@ from pathlib import Path
 from banksman.core.records import Attempt, FileChange
 from banksman.core.task import TaskId
 from banksman.exceptions import WorkspaceException
-from banksman.ports import Capture, Checkout, Combined, Conflict, Workspace
+from banksman.ports import Capture, Checkout, Combined, Conflict, Workspace, Written
 from banksman.testing.world import Hand, SimCheckout, SimWorktree, Tree, World
 
 ROOT = Path("/simulated")
@@ -41,6 +41,16 @@ class SimWorkspaces:
         """Return whether `ancestor` is in the commit's history."""
         await self._git()
         return ancestor in self._world.history(commit)
+
+    async def commits(self, since: str, until: str) -> tuple[Written, ...]:
+        """Return the commits between two, oldest first."""
+        await self._git()
+        before = self._world.history(since)
+        names = [name for name in self._world.history(until) if name not in before]
+        return tuple(
+            Written(commit=name, subject=self._world.commits[name].message.partition("\n")[0])
+            for name in reversed(names)
+        )
 
     async def prepare(self, attempt: Attempt) -> Workspace:
         """Return the attempt's worktree, made anew if it was made from another base."""

@@ -111,3 +111,15 @@ class TargetContract:
             assert not await rig.workspaces.contains(tip, aside)
 
         asyncio.run(scenario())
+
+    def test_the_commits_between_two_are_told_oldest_first(self, rig: WorkspaceRig) -> None:
+        async def scenario() -> None:
+            base = await rig.workspaces.ensure_target()
+            one = await publish_of(rig, base, task=1, files={"new.txt": "1\n"})
+            two = await capture_of(rig, one, {"new.txt": "2\n"}, task=2)
+            found = await rig.workspaces.commits(base, two)
+            told = [(written.commit, written.subject) for written in found]
+            assert told == [(one, "task 1"), (two, "task 2")]
+            assert await rig.workspaces.commits(two, base) == ()
+
+        asyncio.run(scenario())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from banksman.core.names import escape_path
+from banksman.core.names import escape_path, one_line
 from banksman.core.records import FileChange
 from banksman.exceptions import WorkspaceException
+from banksman.ports import Written
 from banksman.workspaces.differences import DIFF, parse_changes
 from banksman.workspaces.git import REFUSED, Answer, Git, Place
 from banksman.workspaces.refs import Refs
@@ -74,6 +75,19 @@ class History:
             )
         # An ancestor that git does not have (any more) is an ancestor of nothing that it has.
         return answer.code == 0
+
+    async def commits(self, since: str, until: str) -> tuple[Written, ...]:
+        """Return the first parents from `until` back that `since` lacks, oldest first.
+
+        None if git does not have (any more) what is asked for.
+        """
+        answer = await self._run(
+            "log", "-z", "--first-parent", "--reverse", "--no-show-signature",
+            "--format=%H %s", f"{since}..{until}", "--",
+            accept=(0, REFUSED),
+        )  # fmt: skip
+        lines = (part.decode("utf-8", "replace").partition(" ") for part in answer.parts)
+        return tuple(Written(commit=one, subject=one_line(line)) for one, _, line in lines)
 
     async def changes(self, old: str, new: str) -> tuple[FileChange, ...]:
         """Return what differs between two commits or trees."""

@@ -8,7 +8,7 @@ that git does not track (an ignored one it would overwrite without a word), noth
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Final
 from banksman.core.names import escape_path, one_line
 from banksman.core.records import FileChange
 from banksman.exceptions import RepositoryException, WorkspaceException
+from banksman.ports import Written
 from banksman.workspaces.differences import RAW, Entry, parse_entries
 from banksman.workspaces.git import Git
 from banksman.workspaces.history import History
@@ -54,6 +55,7 @@ class Landing:
         way: How the one would come to contain the other.
         tree: What the branch would have.
         commits: Id and first line of each commit that the branch would get, newest first.
+        foreign: Those of them that came onto the target by no task.
         changes: What would change on it.
         conflicts: Paths in conflict.
         place: The worktree in which the branch is checked out.
@@ -68,6 +70,7 @@ class Landing:
     way: Way
     tree: str
     commits: tuple[tuple[str, str], ...] = ()
+    foreign: tuple[Written, ...] = ()
     changes: tuple[FileChange, ...] = ()
     conflicts: tuple[str, ...] = ()
     place: Path | None = None
@@ -75,29 +78,44 @@ class Landing:
     unfinished: str = ""
 
 
-async def preview(repository: Repository, git: Git, *, branch: str | None = None) -> Landing:
+async def preview(
+    repository: Repository,
+    git: Git,
+    *,
+    branch: str | None = None,
+    ours: Collection[str] = (),
+) -> Landing:
     """Return what `land` would do; nothing is touched.
 
     Args:
         repository: The repository; its base branch is the one that would move,
         git: How to call git.
         branch: unless another one is named.
+        ours: The commits that tasks made; others on the target are foreign.
 
     Raises:
         RepositoryException: One of the branches is missing.
     """
-    return await Lander(repository, git).preview(branch or repository.base)
+    return await Lander(repository, git).preview(branch or repository.base, ours)
 
 
-async def land(repository: Repository, git: Git, *, branch: str | None = None) -> Landing:
+async def land(
+    repository: Repository,
+    git: Git,
+    *,
+    branch: str | None = None,
+    ours: Collection[str] = (),
+) -> Landing:
     """Move the user's branch so that it contains the target; return what was done.
+
+    See `preview` for what is given.
 
     Raises:
         RepositoryException: A branch is missing, both changed the same lines, or something of
             the user's is in the way; nothing was done.
     """
     lander = Lander(repository, git)
-    landing = await lander.preview(branch or repository.base)
+    landing = await lander.preview(branch or repository.base, ours)
     _refuse(landing)
     await lander.move(landing)
     return landing
@@ -112,8 +130,8 @@ class Lander:
         self._common_dir = repository.common_dir
         self._history = History(self._git, repository.common_dir)
 
-    async def preview(self, branch: str) -> Landing:
-        """Return what landing would do to a branch."""
+    async def preview(self, branch: str, made: Collection[str] = ()) -> Landing:
+        """Return what landing would do to a branch; `made` are the commits of tasks."""
         ours, theirs = await self._commit(branch), await self._commit(self._target)
         way, tree, conflicts = await self._way(ours, theirs)
         place = await self._history.refs.checked_out(branch)
@@ -126,6 +144,11 @@ class Lander:
             way=way,
             tree=tree,
             commits=await self._commits(ours, theirs),
+            foreign=tuple(
+                one
+                for one in await self._history.commits(ours, theirs)
+                if one.commit not in made
+            ),
             changes=await self._history.changes(ours, tree),
             conflicts=conflicts,
             place=place,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from banksman.core.records import FileChange
 from banksman.exceptions import TargetBusyException, WorkspaceException
-from banksman.ports import Combined, Conflict
+from banksman.ports import Combined, Conflict, Written
 from banksman.workspaces.history import History
 from banksman.workspaces.layout import shown
 
@@ -40,6 +40,10 @@ class TargetBranch:
     async def contains(self, commit: str, ancestor: str) -> bool:
         """Return whether `ancestor` is `commit` or one of its ancestors."""
         return await self._history.contains(commit, ancestor)
+
+    async def commits(self, since: str, until: str) -> tuple[Written, ...]:
+        """Return the first parents from `until` back that `since` lacks, oldest first."""
+        return await self._history.commits(since, until)
 
     async def combine(self, tip: str, commit: str, message: str) -> Combined | Conflict:
         """Put one commit's work on the tip, by the project's style; touches no ref.

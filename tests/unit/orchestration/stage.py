@@ -22,7 +22,7 @@ from banksman.core.task import Task, TaskStatus
 from banksman.orchestration.assembly import Assembly, Manner, Ports
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.orchestration.protocol import Point
-from banksman.ports import Agent, Check, Store, Transaction, Workspaces
+from banksman.ports import Agent, Check, Store, Transaction, Workspaces, Written
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.fakes import FakeDisk
@@ -45,6 +45,13 @@ class Instantly(Random):
 
     def random(self) -> float:
         return 0.0
+
+
+class Trusting(SimWorkspaces):
+    """What is pushed by hand passes for the work of other tasks: the tip has moved, no more."""
+
+    async def commits(self, since: str, until: str) -> tuple[Written, ...]:
+        return ()
 
 
 class Stage:

@@ -295,3 +295,11 @@ def test_answers_are_joined_though_the_clock_went_back_between_them(scene: Scene
         scene.clock.jump(-4.0)
         scene.resolve(tx, protected, R.RETRY)
         assert scene.resolve(tx, doubtful, R.ACCEPT).entry is EntryStep.AGENT
+
+
+def test_what_is_told_about_the_repository_is_not_told_to_the_agent(scene: Scene) -> None:
+    task = scene.task()
+    with scene.state.transaction() as tx:
+        task = scene.stopped(tx, task)
+        about = scene.trigger(tx, task, B.TARGET_REWRITTEN, "`git branch -f target 12ab`")
+        assert scene.resolve(tx, about, R.RETRY).guidance == ""

@@ -13,7 +13,7 @@ from banksman.orchestration.engine import RunEnd, RunRules
 from banksman.state.state_manager import StateManager
 from banksman.testing.sim_agent import Fate
 from tests.unit.orchestration.plots import item
-from tests.unit.orchestration.stage import Staging
+from tests.unit.orchestration.stage import Staging, Trusting
 
 S = TaskStatus
 NO_WAIT = RunRules(parallel=1, wait=False)
@@ -70,6 +70,7 @@ def test_an_attempt_that_is_sent_back_waits_for_a_seat(staging: Staging) -> None
         fates={"early": [Fate(after_s=10)], "late": [Fate(after_s=5)]},
         rules=RunRules(parallel=1),
     )
+    stage.workspaces = Trusting
 
     async def scene() -> None:
         async with asyncio.TaskGroup() as group:

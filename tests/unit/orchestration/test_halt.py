@@ -15,7 +15,7 @@ from banksman.orchestration.protocol import Point
 from banksman.testing.sim_agent import Fate
 from banksman.testing.sim_workspaces import SimWorkspaces
 from tests.unit.orchestration.plots import HALF, item
-from tests.unit.orchestration.stage import Staging
+from tests.unit.orchestration.stage import Staging, Trusting
 
 S = TaskStatus
 
@@ -213,6 +213,7 @@ def test_an_attempt_that_waits_for_a_seat_is_cancelled(staging: Staging) -> None
         item("other"),
         fates={"early": [Fate(after_s=10)], "other": [Fate(after_s=500)]},
     )
+    stage.workspaces = Trusting
 
     async def during(_: Engine) -> None:
         await stage.until(stage.works("early"))

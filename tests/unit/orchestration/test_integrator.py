@@ -14,7 +14,7 @@ from banksman.orchestration.protocol import Point
 from banksman.testing.sim_agent import Fate
 from banksman.testing.sim_workspaces import SimWorkspaces, tree_name
 from tests.unit.orchestration.plots import item
-from tests.unit.orchestration.stage import Stage, Staging
+from tests.unit.orchestration.stage import Stage, Staging, Trusting
 
 S = TaskStatus
 
@@ -53,6 +53,7 @@ def test_work_on_the_tip_that_it_started_from_is_not_checked_twice(staging: Stag
 
 def test_work_is_checked_again_on_a_tip_that_has_moved(staging: Staging) -> None:
     stage = staging(item("a"))
+    stage.workspaces = Trusting
 
     async def during() -> None:
         await stage.until(stage.works("a"))
@@ -69,6 +70,7 @@ def test_work_that_breaks_what_came_onto_the_tip_is_sent_back_there(staging: Sta
         item("a"),
         fates={"a": [Fate(files={"a": "breaks by hand"}), Fate(files={"a": "fits"})]},
     )
+    stage.workspaces = Trusting
 
     async def during() -> None:
         await stage.until(stage.works("a"))
@@ -94,6 +96,7 @@ def test_work_that_fails_on_a_moved_tip_with_nothing_left_is_asked_about(
         fates={"a": [Fate(files={"a": "breaks by hand"})]},
         rules=RunRules(parallel=1, wait=False),
     )
+    stage.workspaces = Trusting
 
     async def during() -> None:
         await stage.until(stage.works("a"))
@@ -119,7 +122,7 @@ def test_a_swap_that_somebody_forestalled_is_tried_again_on_the_new_tip(
 ) -> None:
     stage = staging(item("a"))
 
-    class Forestalled(SimWorkspaces):
+    class Forestalled(Trusting):
         """Somebody pushes in the instant before the first swap."""
 
         async def publish(self, expected: str, new: str) -> bool:
@@ -163,6 +166,7 @@ def test_the_first_conflict_is_one_more_turn_on_the_new_tip(staging: Staging) ->
 
 def test_the_second_conflict_asks_a_person(staging: Staging) -> None:
     stage = staging(item("a", shared=True), fates={"a": [Fate(), Fate(), Fate()]})
+    stage.workspaces = Trusting
 
     async def during() -> None:
         for number in (1, 2):
@@ -181,6 +185,7 @@ def test_the_second_conflict_asks_a_person(staging: Staging) -> None:
 
 def test_what_a_person_resolved_in_the_workspace_is_integrated(staging: Staging) -> None:
     stage = staging(item("a", shared=True), item("b"))
+    stage.workspaces = Trusting
 
     async def during() -> None:
         for number in (1, 2):
@@ -196,112 +201,9 @@ def test_what_a_person_resolved_in_the_workspace_is_integrated(staging: Staging)
     assert stage.plot.begun == [("a", 1, 1), ("a", 1, 2)]
 
 
-def rewritten(stage: Stage) -> Callable[[], Awaitable[None]]:
-    """Return what a person does who throws the work of `a` away while `b` works."""
-
-    async def during() -> None:
-        await stage.until(stage.stands("a", S.COMPLETED))
-        await stage.until(stage.works("b"))
-        stage.world.target = stage.world.refs["base"]
-        await stage.until(stage.stands("b", S.BLOCKED))
-
-    return during
-
-
-AFTER_A = (item("a"), item("b", "a"), item("c", "a"), item("d", "a"))
-
-
-def test_a_target_that_lost_what_was_integrated_stops_all_claims(staging: Staging) -> None:
-    stage = staging(*AFTER_A)
-    lose = rewritten(stage)
-
-    async def during() -> None:
-        await lose()
-        await asyncio.sleep(500)
-        # `c` was claimed as `b` gave up its seat, and found the same.
-        assert stage.statuses() == {
-            "a": "completed", "b": "blocked", "c": "blocked", "d": "ready",
-        }  # fmt: skip
-        first, second = stage.events()
-        assert first.type is second.type is BreakpointType.TARGET_REWRITTEN
-        await stage.resolve(first, Resolution.ACCEPT)
-        await asyncio.sleep(500)
-        assert stage.statuses()["d"] == "ready", "until nobody doubts it"
-        await stage.resolve(second, Resolution.ACCEPT)
-
-    play(stage, during)
-    assert sorted(stage.integrated()) == ["Do b", "Do c", "Do d"], "what is gone stays gone"
-    assert sorted(stage.plot.begun) == [("a", 1, 1), ("b", 1, 1), ("c", 2, 1), ("d", 1, 1)]
-
-
-def test_work_that_is_put_onto_a_rewritten_target_is_checked_there(staging: Staging) -> None:
-    stage = staging(
-        item("a"),
-        item("b", "a"),
-        fates={"b": [Fate(files={"b": "breaks by hand"}), Fate(files={"b": "fits"})]},
-    )
-    lose = rewritten(stage)
-
-    async def during() -> None:
-        await lose()
-        stage.push({"by hand": "fine"})
-        await stage.resolve(stage.event(), Resolution.ACCEPT)
-
-    play(stage, during)
-    assert stage.files()["b"] == "fits", "it was never checked beside what is there now"
-    assert stage.plot.begun == [("a", 1, 1), ("b", 1, 1), ("b", 2, 1)]
-
-
-def test_a_run_that_does_not_wait_ends_when_the_target_is_in_doubt(staging: Staging) -> None:
-    stage = staging(*AFTER_A, rules=RunRules(parallel=1, wait=False))
-    play(stage, rewritten(stage), end=RunEnd.WAITING)
-    assert stage.statuses()["d"] == "ready"
-
-
-def test_a_new_attempt_on_a_rewritten_target_is_asked_about_before_its_agent_works(
-    staging: Staging,
-) -> None:
-    stage = staging(item("a"), item("b", "a"), rules=RunRules(parallel=1, wait=False))
-
-    async def scene() -> None:
-        stage.items = (item("a"),)
-        assert await stage.engine().run() is RunEnd.COMPLETED
-        stage.world.target = stage.world.refs["base"]
-        stage.items = (item("a"), item("b", "a"))
-        assert await stage.next_engine().run() is RunEnd.WAITING
-
-    stage.play(scene)
-    assert stage.plot.begun == [("a", 1, 1)]
-    assert stage.event().type is BreakpointType.TARGET_REWRITTEN
-
-
-def test_a_target_that_is_gone_is_a_rewritten_one(staging: Staging) -> None:
-    stage = staging(item("a"), item("b", "a"), rules=RunRules(parallel=1, wait=False))
-
-    async def during() -> None:
-        await stage.until(stage.works("b"))
-        stage.world.target = None
-
-    play(stage, during, end=RunEnd.WAITING)
-    assert stage.event().type is BreakpointType.TARGET_REWRITTEN
-
-
-def test_a_persons_own_commits_on_the_target_are_kept_and_journalled(
-    staging: Staging,
-) -> None:
-    stage = staging(item("a"), item("b", "a"))
-
-    async def during() -> None:
-        await stage.until(stage.works("b"))
-        stage.push({"by hand": "fine"})
-
-    play(stage, during)
-    assert stage.files()["by hand"] == "fine"
-    assert any(line.kind == "target.found" for line in stage.journal())
-
-
 def test_accepted_work_is_not_asked_again_on_a_moved_tip(staging: Staging) -> None:
     stage = staging(item("a", turns_max=1, retries_max=0), fates={"a": [Fate(kind="wrong")]})
+    stage.workspaces = Trusting
 
     async def during() -> None:
         await stage.until(stage.stands("a", S.BLOCKED))

@@ -9,12 +9,11 @@ from banksman.core.task import TaskStatus
 from banksman.exceptions import TargetBusyException
 from banksman.orchestration.engine import Engine, RunEnd
 from banksman.testing.sim_agent import Fate
-from banksman.testing.sim_workspaces import SimWorkspaces
 from tests.unit.orchestration.plots import item
-from tests.unit.orchestration.stage import Stage, Staging
+from tests.unit.orchestration.stage import Stage, Staging, Trusting
 
 
-class Busy(SimWorkspaces):
+class Busy(Trusting):
     """The target cannot be moved for a while."""
 
     until_s = 200.0
