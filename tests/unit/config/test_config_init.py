@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from pydantic import BaseModel
 
 from banksman.agents.settings import ClaudeSettings, CommandSettings, read_settings
 from banksman.checks.factory import checks_from
@@ -19,7 +20,10 @@ from banksman.config.writing import config_text, plan_text
 from banksman.ports import Executor
 from tests.input.editors import an_editor_accepts
 
-MODELS = {"claude-code": ClaudeSettings, "command": CommandSettings}
+MODELS: dict[str, type[BaseModel]] = {
+    "claude-code": ClaudeSettings,
+    "command": CommandSettings,
+}
 
 
 def made(root: Path, *names: str, **contents: str) -> Detected:
