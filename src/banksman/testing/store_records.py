@@ -97,6 +97,19 @@ class RecordContract:
             tx.put(usage, saved, attempt)
             assert tx.attempts(task.id) == (attempt,)
 
+    def test_what_a_later_turn_has_undone_is_no_change(self, store: Store) -> None:
+        with store.transaction() as tx:
+            task = new_task(tx, new_project(tx), "a")
+            attempt = new_attempt(tx, task)
+            undone, kept = (
+                FileChange(task_id=task.id, attempt=1, turn=turn, path=path, change="added")
+                for turn, path in ((1, "undone"), (2, "kept"))
+            )
+            tx.put(replace(attempt, turns=1), undone)
+            assert tx.changes(task.id, 1) == (undone,)
+            tx.put(replace(attempt, turns=2), kept)
+            assert tx.changes(task.id, 1) == (kept,)
+
     def test_open_attempts_are_those_without_an_end(self, store: Store) -> None:
         with store.transaction() as tx:
             project = new_project(tx)

@@ -18,17 +18,21 @@ from typing import Final
 from banksman.exceptions import WorkspaceException
 
 _PAUSE_S: Final = 0.005
-_WAIT_S_MAX: Final = 600.0
+PATIENCE_S: Final = 600.0
 
 
 @asynccontextmanager
-async def hold(path: Path) -> AsyncGenerator[int]:
+async def hold(path: Path, *, patience_s: float = PATIENCE_S) -> AsyncGenerator[int]:
     """Hold the lock of this name; yields its descriptor.
+
+    Args:
+        path: The file; made if there is none.
+        patience_s: How long to wait while somebody else holds it.
 
     Raises:
         WorkspaceException: Somebody else holds it for too long.
     """
-    descriptor = await _acquire(path)
+    descriptor = await _acquire(path, patience_s)
     try:
         yield descriptor
     finally:
@@ -46,16 +50,16 @@ def free(path: Path) -> bool:
     return True
 
 
-async def _acquire(path: Path) -> int:
+async def _acquire(path: Path, patience_s: float) -> int:
     try:
-        async with asyncio.timeout(_WAIT_S_MAX):
+        async with asyncio.timeout(patience_s):
             # Another process cannot wake us up: there is nothing to wait for but time.
             while (descriptor := _try(path)) is None:  # noqa: ASYNC110 - see above
                 await asyncio.sleep(_PAUSE_S)
             return descriptor
     except TimeoutError as late:
         raise WorkspaceException(
-            message=f"another process has held {path} for {_WAIT_S_MAX:g} s."
+            message=f"another process has held {path} for {patience_s:g} s."
         ) from late
 
 

@@ -39,10 +39,13 @@ def copy_files(patterns: tuple[str, ...], source: Path, target: Path) -> tuple[s
             name = path.relative_to(source)
             if os.path.lexists(target / name):
                 continue
-            size += _copy(path, target / name, source=source, target=target)
-            copied.append(str(name))
-            if len(copied) > FILES_MAX or size > BYTES_MAX:
+            real = _real(path, source)
+            size += real.stat().st_size
+            # Asked first: what is too much might fill the disk.
+            if len(copied) == FILES_MAX or size > BYTES_MAX:
                 raise _refused("copy", pattern, f"is more than {FILES_MAX} files or 1 GiB")
+            _copy(real, target / name, target=target)
+            copied.append(str(name))
     return tuple(copied)
 
 
@@ -85,20 +88,24 @@ def _files_below(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _copy(path: Path, place: Path, *, source: Path, target: Path) -> int:
-    """Copy one file with its content, whatever links lead to it; return its size."""
+def _real(path: Path, source: Path) -> Path:
+    """Return the file itself, whatever links lead to it."""
     real = path.resolve()
     if not real.is_relative_to(source.resolve()):
         raise _refused("copy", str(path.relative_to(source)), "leads out of your work tree")
-    if not _is_file(real):
+    if not real.is_file():
         raise _refused("copy", str(path.relative_to(source)), "is a link, but not to a file")
+    return real
+
+
+def _copy(real: Path, place: Path, *, target: Path) -> None:
+    """Copy one file with its content."""
     _make_parents(place, target)
     # Readable for its owner alone: what is worth copying is often a secret.
     mode = 0o600 | (real.stat().st_mode & stat.S_IXUSR)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with real.open("rb") as reader, os.fdopen(os.open(place, flags, mode), "wb") as writer:
         shutil.copyfileobj(reader, writer)
-        return writer.tell()
 
 
 def _make_parents(place: Path, target: Path) -> None:

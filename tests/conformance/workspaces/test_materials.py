@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from banksman.exceptions import WorkspaceException
 from banksman.workspaces import materials
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.outfit import WorkspaceSettings
@@ -142,9 +143,26 @@ def test_a_link_to_a_folder_is_not_copied_as_one(scene: Scene) -> None:
     assert "'cache.ignored/loop' is a link, but not to a file" in told.message
 
 
-def test_copying_has_a_bound(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(materials, "FILES_MAX", 1)
-    scene.write("1.ignored", "1\n")
-    scene.write("2.ignored", "2\n")
+def test_copying_has_a_bound(scene: Scene) -> None:
+    with scene.write("huge.ignored", "").open("wb") as file:
+        file.truncate(materials.BYTES_MAX + 1)
     told = refusal(scene, WorkspaceSettings(copy=("*.ignored",)))
-    assert "'*.ignored' is more than 1 files or 1 GiB" in told.message
+    assert "'*.ignored' is more than 10000 files or 1 GiB" in told.message
+    assert not list(scene.folder.glob("**/work/**/huge.ignored")), "not even begun"
+
+
+def test_copying_many_files_has_a_bound(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder in (source, target):
+        folder.mkdir()
+    for number in range(materials.FILES_MAX + 1):
+        (source / str(number)).touch()
+    with pytest.raises(WorkspaceException, match="more than 10000 files"):
+        materials.copy_files(("*",), source, target)
+    assert len(list(target.iterdir())) == materials.FILES_MAX
+
+
+def test_a_link_that_leads_nowhere_is_not_copied(scene: Scene) -> None:
+    (scene.repo / "x.ignored").symlink_to("nowhere")
+    told = refusal(scene, WorkspaceSettings(copy=("*.ignored",)))
+    assert "'x.ignored' is a link, but not to a file" in told.message

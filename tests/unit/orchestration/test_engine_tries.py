@@ -8,11 +8,13 @@ from itertools import pairwise
 import pytest
 
 from banksman.core.breakpoints import BreakpointType, Resolution
+from banksman.core.outcome import Outcome
 from banksman.core.retry import ErrorClass
 from banksman.core.task import Instant, TaskStatus
 from banksman.orchestration.agent_step import LOSSES_MAX
 from banksman.orchestration.engine import RunEnd, RunRules
-from banksman.testing.sim_agent import SILENCE_S, Fate
+from banksman.ports import Brief
+from banksman.testing.sim_agent import SILENCE_S, Fate, SimAgent
 from banksman.testing.virtual_time import EPOCH_MS
 from tests.unit.orchestration.plots import item
 from tests.unit.orchestration.stage import POLL_S, Staging
@@ -214,6 +216,32 @@ def test_a_question_is_answered_in_the_next_attempt_which_has_the_work_so_far(
     assert "The second one." in prompt
     assert "> Which one?" in prompt
     assert stage.files()["half"] == "half-done"
+
+
+def test_the_turns_of_an_attempt_share_its_time_and_a_new_attempt_has_its_own(
+    staging: Staging,
+) -> None:
+    stage = staging(
+        item("a", turns_max=3, retries_max=1),
+        fates={
+            "a": [
+                *(Fate(kind="wrong", after_s=after_s) for after_s in (1000, 2599.5, 5)),
+                Fate(),
+            ]
+        },
+    )
+    given: list[tuple[int, int, float | None]] = []
+
+    class Timed(SimAgent):
+        """Notes how long it may work."""
+
+        async def run(self, brief: Brief) -> Outcome:
+            given.append((brief.attempt, brief.turn, brief.timeout_s))
+            return await super().run(brief)
+
+    stage.agent = lambda hand: Timed(hand, stage.plot)
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert given == [(1, 1, 3600.0), (1, 2, 2600.0), (1, 3, 1.0), (2, 1, 3600.0)]
 
 
 def test_a_question_in_a_later_turn_leaves_what_that_turn_had_done(staging: Staging) -> None:

@@ -192,12 +192,15 @@ def test_what_a_person_resolved_in_the_workspace_is_integrated(staging: Staging)
             await stage.until(begun(stage, number))
             stage.push({"shared": f"by hand {number}"})
         await stage.until(stage.stands("a", S.BLOCKED))
-        stage.world.worktrees[stage.task("a").id, 1].files["shared"] = "both"
+        found = stage.world.worktrees[stage.task("a").id, 1].files
+        assert found["task-a"] == "right p1-t1-a1-n2", "the work is laid on the tip"
+        found["shared"] = "both"
         await stage.resolve(stage.event(), Resolution.EDIT)
 
     stage.items = (item("a", shared=True),)
     play(stage, during)
     assert stage.files()["shared"] == "both"
+    assert stage.files()["task-a"] == "right p1-t1-a1-n2"
     assert stage.plot.begun == [("a", 1, 1), ("a", 1, 2)]
 
 

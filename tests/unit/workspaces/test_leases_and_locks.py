@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from banksman.exceptions import WorkspaceException
-from banksman.workspaces import leases, locks
 from banksman.workspaces.layout import Layout
-from banksman.workspaces.leases import FIRST, Leases, is_free
+from banksman.workspaces.leases import COUNT, FIRST, Leases, is_free
+from banksman.workspaces.locks import hold
 
 
 @pytest.fixture
@@ -39,19 +39,11 @@ def test_repositories_begin_to_look_at_different_ports(layout: Layout) -> None:
     assert FIRST + 5000 <= int(port) < FIRST + 5100
 
 
-def test_the_last_port_is_the_last(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "COUNT", 1)
-
-    async def scenario() -> None:
-        ports = Leases(layout, "0")
-        with socket.socket() as server:
-            # Somebody else may listen there: that is as good.
-            with suppress(OSError):
-                server.bind(("127.0.0.1", FIRST))
-            with pytest.raises(WorkspaceException, match="no free port is left"):
-                await ports.lease("one", ("A",))
-
-    asyncio.run(scenario())
+def test_the_last_port_is_the_last(layout: Layout) -> None:
+    others = {str(place): FIRST + place for place in range(COUNT)}
+    (layout.state / "ports.json").write_text(json.dumps({"others": others}))
+    with pytest.raises(WorkspaceException, match="no free port is left"):
+        asyncio.run(Leases(layout, "0").lease("one", ("A",)))
 
 
 def test_a_file_of_leases_that_cannot_be_read_is_begun_anew(layout: Layout) -> None:
@@ -72,15 +64,11 @@ def test_a_port_is_taken_if_somebody_listens_on_either_address(family: int, host
         assert not is_free(server.getsockname()[1])
 
 
-def test_a_lock_that_is_held_for_too_long_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(locks, "_WAIT_S_MAX", 0.02)
-
+def test_a_lock_that_is_held_for_too_long_is_an_error(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with locks.hold(tmp_path / "lock"):
+        async with hold(tmp_path / "lock"):
             with pytest.raises(WorkspaceException, match=r"has held .*lock for 0\.02 s"):
-                async with locks.hold(tmp_path / "lock"):
+                async with hold(tmp_path / "lock", patience_s=0.02):
                     pytest.fail("two hold it")
 
     asyncio.run(scenario())
