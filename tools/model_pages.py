@@ -128,9 +128,12 @@ command = ["npx", "vitest", "run", "--reporter=junit", "--outputFile={junit}"]
 ```
 
 An agent of the type `claude-code` is Claude Code. One of the type `command` is any program that
-reads its task from standard input and changes files in the folder where it is started. A check
-of the type `tests` runs your own runner, which writes JUnit XML to the path that `{junit}`
-stands for.
+reads its task from standard input and changes files in the folder where it is started. In its
+arguments `{title}` stands for the task's title, which may begin with `-`: put `--` before it, or
+write `--title={title}`.
+
+A check of the type `tests` runs your own runner, which writes JUnit XML to the path that
+`{junit}` stands for.
 
 A flag counts more than the environment, and that more than the file.
 """

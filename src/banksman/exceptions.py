@@ -138,21 +138,21 @@ class TaskStateException(BanksmanException):
     """The table of transitions has no row for this status and event."""
 
     code: ClassVar[str] = "task.state"
-    recovery: ClassVar[str] = "Choose one of the transitions that are allowed from this state."
+    recovery: ClassVar[str] = "See `banksman status` for what can be done now."
 
     task_id: int
+    key: str
     status: str
     event: str
-    target: str = ""
+    target: str
     allowed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        wish = f" to {self.target}" if self.target else ""
-        ways = ", ".join(self.allowed) or "nothing: it is terminal"
-        return (
-            f"task {self.task_id} cannot go from {self.status}{wish} by {self.event}; "
-            f"allowed from {self.status}: {ways}"
-        )
+        *most, last = self.allowed or ("",)
+        ways = f"{', '.join(most)} or {last}" if most else last
+        else_ = f"it can become {ways}." if ways else f"what is {self.status} stays so."
+        who = f"task {self.key!r} ({self.task_id})"
+        return f"{who} cannot go from {self.status} to {self.target}; {else_}"
 
 
 @dataclass(eq=False, kw_only=True)

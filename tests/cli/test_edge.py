@@ -47,6 +47,21 @@ def test_without_a_repository_one_sentence_says_so(shell: Shell) -> None:
     assert "Traceback" not in said.err
 
 
+def test_a_bare_repository_is_called_so(shell: Shell) -> None:
+    bare = shell.folder.parent / "bare.git"
+    shell.git("clone", "-q", "--bare", ".", str(bare))
+    for folder in (bare, bare / "refs"):
+        said = shell.banksman("status", cwd=folder)
+        assert (said.code, said.out) == (2, "")
+        assert f"{bare} is a bare repository: there are no files to work on." in said.err
+
+
+def test_a_number_that_is_none_is_refused_in_plain_words(shell: Shell) -> None:
+    said = shell.banksman("resolve", "0x9", "accept")
+    assert said.code == 2
+    assert "'0x9' is not a valid number." in said.err
+
+
 def test_a_folder_that_is_not_there_is_named(shell: Shell) -> None:
     said = shell.banksman("-C", "gone\x1b[2J", "status")
     assert said.code == 2

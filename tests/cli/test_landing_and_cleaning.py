@@ -123,6 +123,19 @@ def test_doctor_names_what_is_in_the_way(finished: Shell) -> None:
     assert 'did you mean "parallel"?' in bad["configuration"]
 
 
+def test_doctor_after_a_first_run_that_was_refused_says_what_was_in_the_way(
+    shell: Shell,
+) -> None:
+    (shell.folder / "banksman.toml").write_text(
+        '[agents.a]\ntype = "command"\ncommand = ["true"]\n'
+    )
+    task = '{"version": 1, "tasks": [{"key": "one", "title": "T", "instructions": "I"}]}'
+    (shell.folder / "plan.yaml").write_text(task)
+    shell.git("checkout", "-q", "--orphan", "empty")
+    assert "no commit yet" in shell.banksman("run").err
+    assert "no commit yet" in shell.banksman("doctor").out
+
+
 def test_doctor_outside_a_repository_says_so(shell: Shell) -> None:
     said = shell.banksman("doctor", cwd=shell.folder.parent)
     assert said.code == 2

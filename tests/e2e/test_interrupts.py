@@ -50,11 +50,15 @@ def test_the_second_interrupt_stops_the_agents_and_keeps_their_work(tmp_path: Pa
         while b"Ctrl-C again" not in engine.stderr.readline():
             assert engine.poll() is None
         engine.send_signal(signal.SIGINT)
+        while b"Stopping the attempts" not in engine.stderr.readline():
+            assert engine.poll() is None
+        for _ in range(3):
+            engine.send_signal(signal.SIGINT)
         _, errors = engine.communicate(timeout=PATIENCE_S)
     finally:
         engine.kill()
         engine.communicate()
-    assert engine.returncode == 130, errors.decode()
+    assert (engine.returncode, errors) == (130, b"")
     assert _states(project) == {"t0": "retrying"}
     assert survivors(project) == []
     saved = project.git("for-each-ref", "--format=%(refname)", "refs/banksman/saved/").split()
@@ -77,6 +81,6 @@ def test_a_target_of_which_nothing_is_recorded_is_not_built_upon(tmp_path: Path)
     project.git("branch", "banksman/target")
     refused = project.run(*RUN)
     assert refused.returncode == 2
-    assert b"there is a branch 'banksman/target', and no record" in refused.stderr
+    assert b"there is a branch 'banksman/target', " in refused.stderr
     project.git("branch", "-m", "banksman/target", "old-target")
     assert project.run(*RUN).returncode == 0

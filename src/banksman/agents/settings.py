@@ -58,7 +58,9 @@ class CommandSettings(BaseModel):
 
     Attributes:
         command: Program and arguments, which no shell reads. `{prompt_file}`, `{workspace}`,
-            `{key}` and `{title}` are replaced, anywhere in an argument.
+            `{key}` and `{title}` are replaced, anywhere in an argument. A title may begin with
+            `-`: where the program would take it for an option, put `--` before it, or write
+            `--title={title}`.
         shell: Instead, a line for `/bin/sh`; nothing is replaced in it, it has the variables.
         prompt: `stdin`, or `file` or `none` for an empty standard input; the file with the
             prompt and its variable are there in each case.

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from banksman.app.reads import Place, engine_lives, find_place, is_begun, open_project
+from banksman.app.reads import Place, engine_lives, find_place, is_begun
 from banksman.config.detect import AGENTS
 from banksman.config.environment import base_environment
 from banksman.config.settings import Flags, load_settings
@@ -115,8 +115,9 @@ async def _inspected(place: Place, git: Git, base: str | None) -> tuple[Reposito
 def _base(place: Place) -> str | None:
     if not is_begun(place):
         return None
-    with open_project(place) as (_, project):
-        return project.base
+    with Reader(place.database) as reader:
+        # None, if the first run made the store and was refused then.
+        return next((project.base for project in reader.projects()), None)
 
 
 def _state_folder(place: Place) -> Finding:

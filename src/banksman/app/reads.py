@@ -79,8 +79,15 @@ def find_place(start: Path, environ: Mapping[str, str]) -> Place:
             _refuse_unusable(state_dir)
             refuse_foreign(common_dir, state_dir)
             return Place(work_tree=folder, common_dir=common_dir, state_dir=state_dir)
+    bare = next(filter(_is_git_dir, (real, *real.parents)), None)
+    if bare is not None:
+        raise RepositoryException(
+            message=f"{escaped(str(bare))} is a bare repository: there are no files to work "
+            "on.",
+            hint="Go to a work tree of it (`git worktree add`, or a clone).",
+        )
     raise RepositoryException(
-        message=f"{escaped(str(start))} is not in a git repository.",
+        message=f"{escaped(str(real))} is not in a git repository.",
         hint="Go to one, or make one with `git init` and a first commit.",
     )
 
@@ -211,6 +218,10 @@ def _common_dir(folder: Path) -> Path | None:
     if git_dir is None or not (git_dir / "HEAD").is_file():
         return None
     return _named(git_dir / "commondir", git_dir) or git_dir
+
+
+def _is_git_dir(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
 
 
 def _named(file: Path, folder: Path, *, prefix: str = "") -> Path | None:

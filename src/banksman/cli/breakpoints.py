@@ -9,7 +9,7 @@ import click
 
 from banksman.app.reads import open_project, workspace_of
 from banksman.cli.answers import BreakpointAnswer
-from banksman.cli.here import Here, examples, json_option
+from banksman.cli.here import Here, Number, examples, json_option
 from banksman.cli.tables import print_json, print_pairs, print_rows
 from banksman.cli.text import clean
 from banksman.cli.views import moment, question_of
@@ -58,7 +58,7 @@ def list_(here: Here, *, resolved: bool, as_json: bool) -> None:
 @breakpoint_.command(
     epilog=examples("banksman breakpoint show 3", "banksman breakpoint show 3 --json")
 )
-@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.argument("number", metavar="ID", type=Number(min=1))
 @json_option(BreakpointAnswer)
 @click.pass_obj
 def show(here: Here, number: int, *, as_json: bool) -> None:

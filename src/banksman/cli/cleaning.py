@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from banksman.app.cleaning import Cleaned, clean
-from banksman.cli.here import Here, examples, json_option
+from banksman.cli.here import Here, Number, examples, json_option
 from banksman.cli.tables import on_terminal, print_json, print_rows
 
 
@@ -13,7 +13,7 @@ from banksman.cli.tables import on_terminal, print_json, print_rows
 @click.option("--dry-run", is_flag=True, help="Remove nothing; show what would go.")
 @click.option(
     "--days",
-    type=click.IntRange(0, 36_500),
+    type=Number(0, 36_500),
     default=30,
     show_default=True,
     help="Age from which on the full outputs of checks go.",

@@ -9,7 +9,7 @@ import click
 from banksman.app.patches import Patch, patch_of
 from banksman.app.reads import find_task, open_project
 from banksman.cli.answers import DiffAnswer
-from banksman.cli.here import Here, examples, json_option
+from banksman.cli.here import Here, Number, examples, json_option
 from banksman.cli.tables import on_terminal, print_json, print_rows
 from banksman.cli.task_names import task_argument
 from banksman.cli.text import clean
@@ -25,9 +25,7 @@ _HEADER: Final = ("CHANGE", "ADDED", "DELETED", "PATH")
     )
 )
 @task_argument()
-@click.option(
-    "--attempt", "number", type=click.IntRange(min=1), help="The last one by default."
-)
+@click.option("--attempt", "number", type=Number(min=1), help="The last one by default.")
 @click.option("--stat", is_flag=True, help="Show the paths and how much of them changed.")
 @json_option(DiffAnswer)
 @click.pass_obj

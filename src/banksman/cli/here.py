@@ -75,6 +75,12 @@ class JsonOption(click.Option):
         self.instead = instead
 
 
+class Number(click.IntRange):
+    """A whole number; click itself would call it a valid or invalid `integer range`."""
+
+    name = "number"
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -11,7 +11,7 @@ import click
 from banksman.app.reads import Feed, find_task, open_project
 from banksman.cli.answers import EventAnswer
 from banksman.cli.following import pause_or
-from banksman.cli.here import Here, examples, json_option
+from banksman.cli.here import Here, Number, examples, json_option
 from banksman.cli.phrases import event_of
 from banksman.cli.tables import print_json_line, print_rows, state_colour
 from banksman.cli.task_names import task_argument
@@ -33,7 +33,7 @@ _HEADER: Final = ("TIME", "TASK", "ATTEMPT", "STATE", "WHAT", "WHY")
 @click.option(
     "-n",
     "--number",
-    type=click.IntRange(0, 1_000_000),
+    type=Number(0, 1_000_000),
     default=30,
     show_default=True,
     help="So many of the last lines.",

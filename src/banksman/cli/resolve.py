@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from banksman.cli.here import examples, listed
+from banksman.cli.here import Number, examples, listed
 from banksman.cli.sending import send, wish_options
 from banksman.core.breakpoints import Resolution
 
@@ -26,7 +26,7 @@ _EXAMPLES: Final = examples(
 
 
 @click.command(epilog=f"{_ANSWERS}\n\n{_EXAMPLES}")
-@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.argument("number", metavar="ID", type=Number(min=1))
 @click.argument("resolution", type=click.Choice([str(answer) for answer in Resolution]))
 @click.option("--reason", metavar="TEXT", default="", help="Why; kept in the journal.")
 @click.option(

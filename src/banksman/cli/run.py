@@ -18,7 +18,7 @@ from banksman.cli.answers import DetachAnswer, EndAnswer, EventAnswer
 from banksman.cli.detaching import announce, detach_run
 from banksman.cli.ending import print_end
 from banksman.cli.following import Look, Screen, follow, look_at
-from banksman.cli.here import Here, examples, json_option
+from banksman.cli.here import Here, Number, examples, json_option
 from banksman.cli.logs import open_log
 from banksman.cli.screens import screen_for
 from banksman.cli.text import clean
@@ -47,7 +47,7 @@ _NAMED_MAX: Final = 5
     )
 )
 @click.argument("plan", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
-@click.option("--parallel", type=click.IntRange(1, 256), help="Attempts at the same time.")
+@click.option("--parallel", type=Number(1, 256), help="Attempts at the same time.")
 @click.option("--no-wait", is_flag=True, help="End when only a person can move the plan.")
 @click.option("--prune", is_flag=True, help="Cancel tasks that PLAN no longer names.")
 @click.option("--base", metavar="BRANCH", help="Your branch to start from, on the first run.")
@@ -146,6 +146,7 @@ class _Interrupts:
     def __init__(self, project: PlanRun) -> None:
         self._project = project
         self._drains = False
+        self._stops = False
 
     def interrupt(self) -> None:
         """Drain at first; stop when asked again."""
@@ -157,7 +158,10 @@ class _Interrupts:
         self._project.drain()
 
     def stop(self) -> None:
-        """Stop."""
+        """Stop; being asked again changes nothing."""
+        if self._stops:
+            return
+        self._stops = True
         _say("Stopping the attempts that run; their work is saved.")
         self._project.stop()
 

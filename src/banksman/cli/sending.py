@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import click
 
@@ -46,7 +46,8 @@ def task_key(here: Here, name: str) -> str:
 def refuse_unreadable(given: Mapping[str, object]) -> None:
     """Refuse what the command line did not give as text (`InputException`)."""
     for name, value in given.items():
-        for part in value if isinstance(value, tuple) else (value,):
+        parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        for part in parts:
             if isinstance(part, str) and not _is_text(part):
                 raise InputException(
                     message=f"{name} is not UTF-8 text: {quoted(part)}.",

@@ -105,5 +105,6 @@ def _check(result: CheckResult) -> str:
         )
         if count
     )
-    told = ", ".join((*counts, *([result.message] if result.message else [])))
+    # A message has the counts in it, where they say something.
+    told = result.message or ", ".join(counts)
     return f"check {result.check}: {result.status}{f' ({told})' if told else ''}"

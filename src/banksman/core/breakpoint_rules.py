@@ -17,6 +17,14 @@ from banksman.core.evidence import Situation
 Condition = Callable[[Situation], bool]
 
 
+Telling = Callable[[Situation], str]
+
+
+def nothing_more(_now: Situation) -> str:
+    """Return that the meaning of a rule says it all."""
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BreakpointRule:
     """A rule that stops a task for a person.
@@ -25,11 +33,13 @@ class BreakpointRule:
         type: What it opens.
         when: Whether it fires.
         meaning: Why a person is asked, in a few words.
+        told: The same where more can be said; what is empty says no more.
     """
 
     type: BreakpointType
     when: Condition
     meaning: str
+    told: Telling = nothing_more
 
 
 def _manual(now: Situation) -> bool:
@@ -88,6 +98,15 @@ def _confidence_too_low(now: Situation) -> bool:
     return now.confidence < floor
 
 
+def _contradiction(now: Situation) -> str:
+    """Return which signals contradict each other, if it is not the number that is too low."""
+    if now.evidence.tests_newly_failing:
+        return "the gate holds, although tests fail that passed before"
+    if now.evidence.change_empty and not now.evidence.turns_left:
+        return "the agent says it is done and changed nothing"
+    return ""
+
+
 _B = BreakpointType
 
 BREAKPOINT_RULES: Final = (
@@ -126,5 +145,6 @@ BREAKPOINT_RULES: Final = (
         type=_B.CONFIDENCE_TOO_LOW,
         when=_confidence_too_low,
         meaning="the checks pass, but it is too doubtful that the work is right",
+        told=_contradiction,
     ),
 )

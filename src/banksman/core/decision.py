@@ -14,7 +14,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from banksman.core.breakpoint_rules import BREAKPOINT_RULES, BreakpointRule, Condition
+from banksman.core.breakpoint_rules import (
+    BREAKPOINT_RULES,
+    BreakpointRule,
+    Condition,
+    Telling,
+    nothing_more,
+)
 from banksman.core.breakpoints import SEVERITIES, BreakpointType, Severity, stops
 from banksman.core.confidence import WEIGHTS, confidence_of, features_of
 from banksman.core.evidence import Evidence, Situation, Thresholds
@@ -44,6 +50,7 @@ class Rule:
         action: What it decides.
         when: Whether it holds.
         because: Why, in words that go on after the action and a colon.
+        told: The same where more can be said; what is empty says no more.
         opens: The breakpoint that it opens, if it asks a person.
     """
 
@@ -51,6 +58,7 @@ class Rule:
     action: Action
     when: Condition
     because: str
+    told: Telling = nothing_more
     opens: BreakpointType | None = None
 
 
@@ -139,6 +147,7 @@ def _asking(rule: BreakpointRule) -> Rule:
         action=Action.ESCALATE,
         when=when,
         because=rule.meaning,
+        told=rule.told,
         opens=rule.type,
     )
 
@@ -216,7 +225,8 @@ def decide(
     opens = rule.opens or max(
         _unanswered(now), key=lambda kind: _URGENCY.index(SEVERITIES[kind]), default=None
     )
-    reason = f"{rule.action}: {rule.because}{f' ({opens})' if opens else ''}."
+    why = rule.told(now) or rule.because
+    reason = f"{rule.action}: {why}{f' ({opens})' if opens else ''}."
     return Decision(
         action=rule.action,
         rule=rule.name,

@@ -66,13 +66,14 @@ TRANSITIONS: Final = MappingProxyType({**_ROWS, **_CANCELS})
 TERMINAL: Final = frozenset(TaskStatus) - {status for status, _ in TRANSITIONS}
 
 
-def allowed_from(status: TaskStatus) -> tuple[str, ...]:
-    """Return `event -> status` for every way out of a status, in the order of the table."""
-    return tuple(
-        f"{event.__name__} -> {target}"
-        for (source, event), target in TRANSITIONS.items()
-        if source is status
-    )
+_TARGETS: Final = MappingProxyType({event: to for (_, event), to in TRANSITIONS.items()})
+"""Where an event leads, wherever it comes from."""
+
+
+def allowed_from(status: TaskStatus) -> tuple[TaskStatus, ...]:
+    """Return the statuses that can follow a status, in the order of the table."""
+    following = (to for (source, _), to in TRANSITIONS.items() if source is status)
+    return tuple(dict.fromkeys(following))
 
 
 def advance(task: Task, event: Event) -> Task:
@@ -91,8 +92,10 @@ def advance(task: Task, event: Event) -> Task:
     if target is None:
         raise TaskStateException(
             task_id=task.id,
+            key=task.spec.key,
             status=task.status,
             event=type(event).__name__,
+            target=_TARGETS[type(event)],
             allowed=allowed_from(task.status),
         )
     # Whatever the row, a delay belongs to the status being left.

@@ -14,7 +14,7 @@ from typing import Final
 from banksman.core.breakpoints import BreakpointType
 from banksman.core.failures import failure_of
 from banksman.core.names import branch_name
-from banksman.core.outcome import Answered, Capped, Outcome
+from banksman.core.outcome import Answered, Capped, Outcome, TimedOut
 from banksman.core.prompt import first_prompt
 from banksman.core.records import Attempt, Step, Turn, UsageRecord
 from banksman.core.retry import ErrorClass, Failure
@@ -60,6 +60,9 @@ class AgentStep:
         brief = self._brief(task, grounded, turn, workspace)
         brief = replace(brief, timeout_s=left_s)
         outcome = await (agent.attach(brief) if begun else agent.run(brief))
+        if isinstance(outcome, TimedOut):
+            # This turn, or this life of ours, had only what was left of it.
+            outcome = replace(outcome, after_s=self._limits.attempt_s)
         self._desk.reach(Point.START_ACTED)
         after = await self._record(grounded, turn, outcome)
         self._desk.reach(Point.START_RECORDED)

@@ -18,6 +18,7 @@ from banksman.core.outcome import (
     Refused,
     Stalled,
     Stopped,
+    TimedOut,
 )
 from banksman.core.retry import ErrorClass
 from banksman.core.task import Instant
@@ -31,6 +32,7 @@ ENDINGS: Final[Mapping[str, Outcome]] = MappingProxyType(
         "lost": Lost(),
         "error": Exited(code=1, text="it broke"),
         "stalled": Stalled(silent_s=SILENCE_S),
+        "timed_out": TimedOut(after_s=1.0),
         "question": Answered(text="which?", questions=("Which one?",)),
         "denied": Answered(text="done", denials=("run make",)),
         "refused": Refused(error=ErrorClass.AUTHENTICATION, message="log in"),

@@ -196,12 +196,17 @@ def test_an_agent_that_changed_nothing_is_asked_again_and_then_a_person_is() -> 
     assert decided(GOOD, **nothing).rule == "unchanged"
     last = decided(GOOD, turns_left=0, **nothing)
     assert last.breakpoint is B.CONFIDENCE_TOO_LOW
+    assert last.reason == (
+        "escalate: the agent says it is done and changed nothing (confidence_too_low)."
+    )
     accepted = decided(GOOD, accepted=(B.CONFIDENCE_TOO_LOW,), **nothing)
     assert accepted.action is Action.PROCEED
 
 
 def test_a_gate_that_holds_over_newly_failing_tests_contradicts_itself() -> None:
-    assert decided(GOOD, tests_newly_failing=1).breakpoint is B.CONFIDENCE_TOO_LOW
+    decision = decided(GOOD, tests_newly_failing=1)
+    assert decision.breakpoint is B.CONFIDENCE_TOO_LOW
+    assert "the gate holds, although tests fail that passed before" in decision.reason
 
 
 @pytest.mark.parametrize(

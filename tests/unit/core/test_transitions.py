@@ -104,17 +104,22 @@ def test_completed_and_cancelled_are_terminal_and_nothing_else() -> None:
     assert {TaskStatus.COMPLETED, TaskStatus.CANCELLED} == TERMINAL
 
 
-def test_a_refusal_names_task_state_event_and_what_is_allowed() -> None:
+def test_an_event_leads_to_one_status_wherever_it_comes_from() -> None:
+    ways = {(kind, to) for (_, kind), to in TRANSITIONS.items()}
+    assert len(ways) == len({kind for kind, _ in ways})
+
+
+def test_a_refusal_names_task_state_wish_and_what_is_allowed() -> None:
     with pytest.raises(TaskStateException) as refused:
         advance(a_task(7), events.Claimed())
     assert str(refused.value) == (
-        "task 7 cannot go from pending by Claimed; allowed from pending: DependenciesMet -> "
-        "ready, DependencyLost -> blocked, BreakpointOpened -> blocked, Cancelled -> cancelled"
+        "task 't7' (7) cannot go from pending to running; "
+        "it can become ready, blocked or cancelled."
     )
 
 
 def test_a_refusal_from_a_terminal_state_says_that_it_is_terminal() -> None:
-    with pytest.raises(TaskStateException, match="nothing: it is terminal"):
+    with pytest.raises(TaskStateException, match="what is completed stays so"):
         advance(in_status(TaskStatus.COMPLETED), events.Claimed())
 
 

@@ -64,7 +64,7 @@ def test_what_has_not_ended_is_cancelled_by_key_and_tidied_up(
 def test_what_has_ended_is_not_cancelled(counter: Counter, status: TaskStatus) -> None:
     task = counter.in_status(status)
     told = counter.refused("cancel", task=task.spec.key)
-    assert f"task {task.id} cannot go from {status}" in told
+    assert f"task '{task.spec.key}' ({task.id}) cannot go from {status}" in told
 
 
 @pytest.mark.parametrize("status", [S.PENDING, S.READY, S.RETRYING])

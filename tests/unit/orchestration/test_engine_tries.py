@@ -47,6 +47,14 @@ def test_a_transient_error_with_no_retry_left_is_a_failure(staging: Staging) -> 
     assert (stage.statuses(), stage.task("a").attempt) == ({"a": "failed"}, 2)
 
 
+def test_an_attempt_that_takes_too_long_is_told_its_limit_and_not_what_was_left_of_it(
+    staging: Staging,
+) -> None:
+    stage = staging(item("a"), fates={"a": [Fate(kind="timed_out", after_s=1), Fate()]})
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert stage.attempts("a")[0].message == "the agent took longer than 3600 s"
+
+
 def test_an_unknown_error_is_tried_once_more(staging: Staging) -> None:
     stage = staging(item("a"), fates={"a": [Fate(kind="error")]})
     assert stage.run_plan() is RunEnd.FAILED

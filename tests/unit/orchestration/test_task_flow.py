@@ -173,7 +173,7 @@ def test_a_report_on_a_task_that_does_not_run_is_refused(bench: Bench) -> None:
     bench.add("a")
     claimed = bench.claim()
     bench.complete(claimed)
-    with pytest.raises(TaskStateException, match="from completed by AttemptFailed"):
+    with pytest.raises(TaskStateException, match="from completed to failed"):
         bench.fail(claimed)
 
 
@@ -193,7 +193,7 @@ def test_cancelling_ends_an_open_attempt_and_settles_its_events(bench: Bench) ->
 def test_what_has_ended_cannot_be_cancelled(bench: Bench) -> None:
     task = bench.add("a")
     bench.finish(task)
-    with pytest.raises(TaskStateException, match="it is terminal"):
+    with pytest.raises(TaskStateException, match="what is completed stays so"):
         bench.scheduler.cancel_task(task.id, "too late", by="ada")
 
 
