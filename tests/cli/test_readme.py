@@ -7,7 +7,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from banksman.cli.main import banksman
 from tests.cli.shell import Shell
 from tests.pages import README, all_pages, links, page
 from tools.cli_reference import ROOT
@@ -61,7 +63,22 @@ def test_the_first_lines_say_the_two_commands() -> None:
         assert f"\n{target}: " in menu
 
 
-@pytest.mark.parametrize("path", all_pages(), ids=lambda path: str(path.relative_to(ROOT)))
+PAGES = pytest.mark.parametrize(
+    "path", all_pages(), ids=lambda path: str(path.relative_to(ROOT))
+)
+
+
+@PAGES
+def test_every_command_on_a_page_is_one_that_there_is(path: Path) -> None:
+    lines = [line.partition(" > ")[0] for line in page(path).commands()]
+    told = [shlex.split(line)[1:] for line in lines if line.startswith("banksman ")]
+    for arguments in told:
+        # Options are read in their order, so an unknown one is refused before help is given.
+        said = CliRunner().invoke(banksman, [*arguments, "--help"])
+        assert said.exit_code == 0, f"{path.name}: {shlex.join(arguments)}: {said.output}"
+
+
+@PAGES
 def test_every_file_that_a_page_points_at_exists(path: Path) -> None:
     missing = [link for link in links(path) if link and not (path.parent / link).exists()]
     assert missing == []
