@@ -128,8 +128,9 @@ class Spares:
         for name in sorted(names):
             card = self._card(name)
             lent = card is not None and card.state is _State.LENT
-            place = self._layout.folder(name) if lent else self._folder / name
-            if (card is None or not is_folder(place)) and free(self._lock(name)):
+            path = self._layout.folder(name) if lent else self._folder / name
+            known = card is not None and self._worktrees.place(path) is not None
+            if not (known and is_folder(path)) and free(self._lock(name)):
                 await self._discard(name)
 
     async def _taken(
