@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, get_args
@@ -12,6 +15,7 @@ from typing import Final, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from banksman.agents.settings import ClaudeSettings, CommandSettings, ScriptedSettings
 from banksman.config.fields import LIST_MAX, Listed, Said
 from banksman.config.json_lines import FILE_BYTES_MAX, LINE_BYTES_MAX
 from banksman.config.plan import YAML_BYTES_MAX
@@ -28,6 +32,13 @@ from banksman.config.shapes import as_list
 from banksman.config.yaml_reading import DEPTH_MAX
 
 ROOT: Final = Path(__file__).parents[1]
+
+_AGENTS: Final[dict[str, type[BaseModel]]] = {
+    "claude-code": ClaudeSettings,
+    "command": CommandSettings,
+    "scripted": ScriptedSettings,
+}
+_ATTRIBUTE: Final = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
 
 _PLAN: Final = """\
 # The plan
@@ -127,10 +138,10 @@ type = "tests"
 command = ["npx", "vitest", "run", "--reporter=junit", "--outputFile={junit}"]
 ```
 
-An agent of the type `claude-code` is Claude Code. One of the type `command` is any program that
-reads its task from standard input and changes files in the folder where it is started. In its
-arguments `{title}` stands for the task's title, which may begin with `-`: put `--` before it, or
-write `--title={title}`.
+An agent of the type `claude-code` is [Claude Code](../how-to/claude-code.md). One of the type
+`command` is any program that reads its task from standard input and changes files in the folder
+where it is started. In its arguments `{title}` stands for the task's title, which may begin
+with `-`: put `--` before it, or write `--title={title}`.
 
 A check of the type `tests` runs your own runner, which writes JUnit XML to the path that
 `{junit}` stands for.
@@ -182,6 +193,7 @@ def configuration_page() -> str:
         _section("`[run]`", RunTable),
         _section("`[workspaces]`", WorkspacesTable),
         _section("`[agents.<name>]` and `[checks.<name>]`", PluginTable),
+        *(_plugin(kind, model) for kind, model in _AGENTS.items()),
     )
     return "\n".join((_CONFIG, *sections, _CONFIG_NOTES))
 
@@ -195,6 +207,25 @@ def _section(title: str, model: type[BaseModel]) -> str:
 
 | key | value | default | meaning |
 | --- | --- | --- | --- |
+{rows}
+"""
+
+
+def _plugin(kind: str, model: type[BaseModel]) -> str:
+    """Return the section on an agent of one type, as the docstring of its settings has it."""
+    said, _, attributes = (inspect.getdoc(model) or "").partition("\n\nAttributes:\n")
+    rows = "\n".join(
+        f"| `{name}` | {_default(model.model_fields[name])} | {' '.join(text.split())} |"
+        for name, text in _ATTRIBUTE.findall(attributes)
+    )
+    what = said.partition(": ")[2]
+    return f"""\
+### An agent with `type = "{kind}"`
+
+{what[:1].upper()}{what[1:]}
+
+| key | default | meaning |
+| --- | --- | --- |
 {rows}
 """
 
@@ -232,7 +263,10 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, int | float):
         return f"`{default:g}`"
-    return f"`{default}`" if default and as_list(default) is None else ""
+    items = as_list(default)
+    if items:
+        return f"`{json.dumps(items)}`"
+    return f"`{default}`" if default and items is None else ""
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from banksman.agents.claude_code import find_program
+from banksman.app.claude_look import claude_found
 from banksman.app.reads import Place, engine_lives, find_place, is_begun
 from banksman.config.detect import AGENTS
 from banksman.config.environment import base_environment
@@ -77,6 +79,7 @@ def _findings(
     yield _engine(place)
     yield from _configuration(place, environ, config)
     yield _agents(environ)
+    yield from _claude(environ)
     yield _free(place)
     yield _found(
         "sandbox",
@@ -183,6 +186,14 @@ def _agents(environ: Mapping[str, str]) -> Finding:
         Verdict.NOTE,
         f"none of {', '.join(AGENTS)} is installed; any program of yours can be an agent",
     )
+
+
+def _claude(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what was found of Claude Code, if it is there at all."""
+    program = find_program("", environ.get("PATH", os.defpath))
+    if program is not None:
+        bad, message = asyncio.run(claude_found(program, environ))
+        yield _found("claude-code", Verdict.NOTE if bad else Verdict.FINE, message)
 
 
 def _free(place: Place) -> Finding:
