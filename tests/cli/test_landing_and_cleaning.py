@@ -79,11 +79,11 @@ def test_cleaning_shows_first_then_removes_and_says_what_it_keeps(finished: Shel
     stray.mkdir(parents=True)
     spares = {str(path) for path in (root / "spares").iterdir()}
     goes = {str(old), str(ended), *spares}
-    shown = finished.banksman("clean", "--dry-run")
+    shown = finished.banksman("clean", "--older-than", "30d", "--dry-run")
     assert {row[2] for row in shown.rows if row[0] == "would go"} == goes
     assert old.exists()
     assert ended.exists()
-    done = finished.banksman("clean")
+    done = finished.banksman("clean", "--older-than", "30d")
     assert {row[2] for row in done.rows if row[0] == "removed"} == goes
     kept = {row[2]: row[3] for row in done.rows if row[0] == "kept"}
     assert kept[str(unended)] == "it has no ending yet"
@@ -102,6 +102,33 @@ def test_cleaning_keeps_what_a_task_that_goes_on_may_need(finished: Shell) -> No
     done = finished.banksman("clean", "--json").json
     assert {"kind": "spool", "path": str(spool), "why": "two is blocked"} in done["kept"]
     assert spool.exists()
+
+
+def test_saved_work_and_outputs_go_only_if_an_age_is_given(finished: Shell) -> None:
+    old, *_ = leave_behind(finished)
+    before = finished.git("for-each-ref", "--format=%(refname)", "refs/banksman/").split()
+    assert "refs/banksman/attempts/1/1" in before
+    assert finished.banksman("clean").code == 0
+    assert finished.banksman("clean", "--older-than", "1d").code == 0
+    assert (
+        finished.git("for-each-ref", "--format=%(refname)", "refs/banksman/").split() == before
+    )
+    assert not old.exists()
+    shown = finished.banksman("clean", "--older-than", "0m", "--dry-run")
+    goes = {row[2] for row in shown.rows if row[:2] == ["would go", "ref"]}
+    done = finished.banksman("clean", "--older-than", "0m")
+    assert {row[2] for row in done.rows if row[:2] == ["removed", "ref"]} == goes
+    after = finished.git("for-each-ref", "--format=%(refname)", "refs/banksman/").split()
+    assert set(before) - set(after) == goes
+    assert "refs/banksman/attempts/1/1" in goes
+    assert finished.banksman("land", "--yes").code == 0
+
+
+@pytest.mark.parametrize("age", ["", "30", "old", "-1d"])
+def test_an_age_that_is_none_is_refused(finished: Shell, age: str) -> None:
+    said = finished.banksman("clean", "--older-than", age)
+    assert (said.code, said.out) == (2, "")
+    assert 'must be a span such as "30d" or "12h"' in said.err
 
 
 def test_doctor_finds_everything_in_order(finished: Shell) -> None:

@@ -18,19 +18,20 @@ from banksman.app.clock import SystemClock
 from banksman.app.owning import owned
 from banksman.app.reads import Place, open_project
 from banksman.app.running import workspaces_root
+from banksman.app.saved_work import Finished, forget_work, old_work, saved_work
 from banksman.config.settings import Flags, Settings, load_settings
 from banksman.core.names import workspace_name, workspace_owner
 from banksman.core.records import Attempt, CheckResult, Project
-from banksman.core.task import TaskId, TaskStatus
+from banksman.core.task import Instant, TaskId, TaskStatus
 from banksman.executors.local import LocalExecutor
 from banksman.executors.spool import RESULT
+from banksman.stores.views import TaskDetails, TaskView
 from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.layout import delete, folders
 from banksman.workspaces.repository import Repository, inspect
 from banksman.workspaces.trust import Trust
 
-_DAY_MS: Final = 86_400_000
 _OVER: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.FAILED})
 # The names that the engine, its checks and its workspaces give to spools.
 _SPOOLS: Final = re.compile(
@@ -43,8 +44,8 @@ class Item:
     """Something on disk.
 
     Attributes:
-        kind: `workspace`, `spool` or `artefact`.
-        path: Where it is.
+        kind: `workspace`, `spool`, `artefact` or `ref`.
+        path: Where it is, or the name of the ref.
         why: Why it goes, or why it stays.
     """
 
@@ -68,12 +69,14 @@ class _Known:
     Attributes:
         project: The project.
         states: Keys and states of tasks by number.
+        finished: When the last attempts of tasks ended, by number.
         unfinished: All attempts of tasks that can still go on.
         results: What is known of the trees of those.
     """
 
     project: Project
     states: Mapping[TaskId, tuple[str, TaskStatus]]
+    finished: Mapping[TaskId, Finished]
     unfinished: tuple[Attempt, ...]
     results: tuple[CheckResult, ...]
 
@@ -84,7 +87,12 @@ class _Known:
 
 
 def clean(
-    place: Place, environ: Mapping[str, str], *, config: Path | None, days: int, dry: bool
+    place: Place,
+    environ: Mapping[str, str],
+    *,
+    config: Path | None,
+    age_ms: int | None,
+    dry: bool,
 ) -> Cleaned:
     """Remove what finished attempts left; return what went, and what stays and why.
 
@@ -92,7 +100,8 @@ def clean(
         place: The repository.
         environ: The environment.
         config: The configuration file that was named, if one was.
-        days: Age from which on outputs of checks go.
+        age_ms: Age from which on outputs of checks and saved work of finished tasks go; none
+            to keep them all.
         dry: Remove nothing, and return what would go.
 
     Raises:
@@ -101,26 +110,38 @@ def clean(
     """
     known = _known(place)
     settings = load_settings(place.work_tree, Flags(config=config), environ)
-    plan = asyncio.run(_plan(place, settings, known, days=days))
+    plan = asyncio.run(_plan(place, settings, known, age_ms=age_ms))
     if dry:
         return plan
     with owned(place):
         # Looked at again: an engine may have run in between.
-        return asyncio.run(_clean(place, settings, _known(place), days=days))
+        return asyncio.run(_clean(place, settings, _known(place), age_ms=age_ms))
 
 
-async def _plan(place: Place, settings: Settings, known: _Known, *, days: int) -> Cleaned:
+async def _plan(
+    place: Place, settings: Settings, known: _Known, *, age_ms: int | None
+) -> Cleaned:
     repository = await _repository(place, settings, known)
     root = workspaces_root(settings, repository)
-    found = [*_workspaces(root, known), *_spools(place, known), *_artefacts(place, known, days)]
+    found = [*_workspaces(root, known), *_spools(place, known)]
+    if age_ms is not None:
+        oldest = Instant(SystemClock().now() - age_ms)
+        refs = await saved_work(Git(settings.environment), repository)
+        found += _artefacts(place, known, oldest)
+        found += (
+            (Item(kind="ref", path=name, why=why), goes)
+            for name, why, goes in old_work(refs, known.finished, oldest)
+        )
     return Cleaned(
         removed=tuple(item for item, goes in found if goes),
         kept=tuple(item for item, goes in found if not goes),
     )
 
 
-async def _clean(place: Place, settings: Settings, known: _Known, *, days: int) -> Cleaned:
-    plan = await _plan(place, settings, known, days=days)
+async def _clean(
+    place: Place, settings: Settings, known: _Known, *, age_ms: int | None
+) -> Cleaned:
+    plan = await _plan(place, settings, known, age_ms=age_ms)
     executor = LocalExecutor(place.state_dir / "spool", SystemClock())
     repository = await _repository(place, settings, known)
     git = Git(settings.environment)
@@ -142,6 +163,10 @@ async def _clean(place: Place, settings: Settings, known: _Known, *, days: int) 
             executor.discard(Path(item.path).name)
         elif item.kind == "artefact":
             delete(Path(item.path))
+    names = {item.path for item in plan.removed if item.kind == "ref"}
+    refs = await saved_work(git, repository) if names else {}
+    old = {name: commit for name, commit in refs.items() if name in names}
+    await forget_work(git, repository, old)
     return plan
 
 
@@ -154,13 +179,21 @@ async def _repository(place: Place, settings: Settings, known: _Known) -> Reposi
 def _known(place: Place) -> _Known:
     with open_project(place) as (reader, project):
         tasks = reader.status(project.id).tasks
-        open_tasks = [reader.task(task.id) for task in tasks if task.status not in _OVER]
+        details = {task.id: reader.task(task.id) for task in tasks}
+        open_tasks = [details[task.id] for task in tasks if task.status not in _OVER]
     return _Known(
         project=project,
         states={task.id: (task.key, task.status) for task in tasks},
+        finished={task.id: _finished(task, details[task.id]) for task in tasks},
         unfinished=tuple(attempt for task in open_tasks for attempt in task.attempts),
         results=tuple(result for task in open_tasks for result in task.results),
     )
+
+
+def _finished(task: TaskView, details: TaskDetails) -> Finished:
+    ends = [attempt.ended_at for attempt in details.attempts]
+    last = max((end for end in ends if end is not None), default=None)
+    return Finished(key=task.key, status=task.status, ended_at=None if None in ends else last)
 
 
 def _workspaces(root: Path, known: _Known) -> Iterator[tuple[Item, bool]]:
@@ -190,17 +223,16 @@ def _spools(place: Place, known: _Known) -> Iterator[tuple[Item, bool]]:
             yield _item("spool", path, "its execution has ended"), True
 
 
-def _artefacts(place: Place, known: _Known, days: int) -> Iterator[tuple[Item, bool]]:
+def _artefacts(place: Place, known: _Known, oldest: Instant) -> Iterator[tuple[Item, bool]]:
     needed = {result.digest for result in known.results}
-    oldest = SystemClock().now() - days * _DAY_MS
     for shelf in folders(place.state_dir / "artefacts"):
         for path in sorted(shelf.iterdir()):
             if path.name in needed:
                 yield _item("artefact", path, "a task that goes on may need it"), False
             elif path.lstat().st_mtime * 1000 < oldest:
-                yield _item("artefact", path, f"older than {days} days"), True
+                yield _item("artefact", path, "it is older than that"), True
             else:
-                yield _item("artefact", path, f"not older than {days} days"), False
+                yield _item("artefact", path, "it is not older than that"), False
 
 
 def _item(kind: str, path: Path, why: str) -> Item:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Final
 
@@ -13,14 +12,12 @@ from banksman.app.reporting import Report, report_since
 from banksman.cli.here import Here, examples, json_option
 from banksman.cli.markdown import report_lines
 from banksman.cli.tables import print_json
+from banksman.core.clocks import span_ms
 from banksman.core.records import Project
 from banksman.core.task import Instant
 from banksman.stores.reader import Reader
 
 LAST_RUN: Final = "last run"
-
-_SPAN: Final = re.compile(r"(?P<number>[0-9]{1,6})\s*(?P<unit>[mhdw])")
-_UNITS_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 
 @click.command(
@@ -71,9 +68,9 @@ def _first_line(reader: Reader, project: Project, since: str) -> int:
 
 
 def _time(text: str, at: Instant) -> Instant:
-    span = _SPAN.fullmatch(text)
-    if span:
-        return Instant(at - int(span["number"]) * _UNITS_MS[span["unit"]])
+    ago_ms = span_ms(text)
+    if ago_ms is not None:
+        return Instant(at - ago_ms)
     try:
         # Without a zone it is the time of the clock on the wall.
         return Instant(round(datetime.fromisoformat(text).timestamp() * 1000))

@@ -7,6 +7,7 @@ last, so that neither can make them end early or late; what is stored is a time 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,8 @@ from banksman.core.task import Instant
 NOTED_MS: Final = 3_000
 """Less than this is what time servers correct, and what looking at three clocks takes."""
 
+_SPAN: Final = re.compile(r"(?P<number>[0-9]{1,6})\s*(?P<unit>[mhdw])")
+_UNITS_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
@@ -80,6 +83,17 @@ def span(seconds: int) -> str:
     if seconds < _DAY_S:
         return f"{seconds // _HOUR_S}h{seconds % _HOUR_S // _MINUTE_S:02}m"
     return f"{seconds // _DAY_S}d{seconds % _DAY_S // _HOUR_S:02}h"
+
+
+def span_ms(text: str) -> int | None:
+    """Return a span of time such as "8h", in ms; none if it is no span.
+
+    Examples:
+        >>> span_ms("30m"), span_ms("2 d"), span_ms("soon")
+        (1800000, 172800000, None)
+    """
+    match = _SPAN.fullmatch(text.strip())
+    return int(match["number"]) * _UNITS_MS[match["unit"]] if match else None
 
 
 def _noted(span_ms: int) -> int:
