@@ -38,6 +38,16 @@ JEST: Final = MappingProxyType(
 BUILT_ONCE: Final = MappingProxyType({"CARGO_INCREMENTAL": "0", "CARGO_PROFILE_DEV_DEBUG": "0"})
 """Variables by which Cargo builds nothing for the next build or for a debugger."""
 
+VENDORED: Final = (
+    "--config",
+    "source.crates-io.replace-with='vendor'",
+    "--config",
+    "source.vendor.directory='vendor'",
+    "--locked",
+    "--offline",
+)
+"""Options by which Cargo takes crates from where `cargo vendor` has put them."""
+
 _INSTALLED_BY: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "Python": {
         "uv.lock": ("uv", "sync", "--locked"),
@@ -49,7 +59,7 @@ _INSTALLED_BY: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "yarn.lock": ("yarn", "install", "--frozen-lockfile"),
     },
     "Go": {"go.sum": ("go", "mod", "vendor")},
-    "Rust": {"Cargo.lock": ("cargo", "fetch", "--locked")},
+    "Rust": {"Cargo.lock": ("cargo", "vendor", "--locked", "--quiet")},
 }
 _BYTES_MAX: Final = 1 << 20
 _FILES_MAX: Final = 200
@@ -180,7 +190,7 @@ def _rust(root: Path) -> Runner | None:
         re.MULTILINE,
     )
     if match:
-        locked = ("--locked", "--offline") if (root / "Cargo.lock").is_file() else ()
+        locked = VENDORED if (root / "Cargo.lock").is_file() else ()
         command = ("cargo", "nextest", "run", *locked, "--profile", match[1])
         junit = f"target/nextest/{match[1]}/{match[2]}"
         return Runner(

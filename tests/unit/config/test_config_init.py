@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from banksman.agents.settings import ClaudeSettings, CommandSettings, read_settings
 from banksman.checks.factory import checks_from
-from banksman.config.detect import AGENTS, JEST, Detected, Runner, detect
+from banksman.config.detect import AGENTS, JEST, VENDORED, Detected, Runner, detect
 from banksman.config.plan import load_plan
 from banksman.config.settings import Flags, Settings, load_settings
 from banksman.config.writing import config_text, plan_text
@@ -143,7 +143,7 @@ def test_jest_is_made_to_tell_all_of_each_test(tmp_path: Path) -> None:
         ("pnpm-lock.yaml", ("pnpm", "install", "--frozen-lockfile", "--prefer-offline")),
         ("yarn.lock", ("yarn", "install", "--frozen-lockfile")),
         ("go.sum", ("go", "mod", "vendor")),
-        ("Cargo.lock", ("cargo", "fetch", "--locked")),
+        ("Cargo.lock", ("cargo", "vendor", "--locked", "--quiet")),
     ],
 )
 def test_the_lock_file_says_how_packages_are_installed(
@@ -177,8 +177,7 @@ def test_rust_needs_a_profile_of_nextest_with_a_report(tmp_path: Path) -> None:
     assert runner.command == ("cargo", "nextest", "run", "--profile", "ci")
     (tmp_path / "Cargo.lock").touch()
     (runner,) = made(tmp_path).runners
-    locked = ("--locked", "--offline")
-    assert runner.command == ("cargo", "nextest", "run", *locked, "--profile", "ci")
+    assert runner.command == ("cargo", "nextest", "run", *VENDORED, "--profile", "ci")
     assert runner.junit == "target/nextest/ci/junit.xml"
 
 
