@@ -107,13 +107,15 @@ class BreakpointManager:
             RecordNotFoundException: No such event.
             CommandRefusedException: It was answered before (by whom and how is said), the
                 answer makes no sense for it (those that do are named), lacks the words that
-                it needs, or does not come from a person.
+                it needs, is about a task that was cancelled, or comes from no person.
         """
         event = tx.breakpoint(breakpoint_id)
         _refuse_agents(by)
         _refuse_second(event)
         left = left_after(event, tx.attempts(event.task_id))
         effect = effect_of(event.type, resolution, left)
+        if effect.reruns_dependency:
+            _refuse_cancelled(tx.task(event.task_id), event)
         words = _bounded(guidance, WORDS_CHARS_MAX)
         if effect.asks_guidance and not words:
             raise CommandRefusedException(
@@ -302,6 +304,15 @@ def _refuse_second(event: BreakpointEvent) -> None:
         f"with {event.resolution}{why}.",
         hint="A resolution is final.",
     )
+
+
+def _refuse_cancelled(task: Task, event: BreakpointEvent) -> None:
+    if task.status is TaskStatus.CANCELLED:
+        raise CommandRefusedException(
+            message=f"{task.spec.key!r} was cancelled, and cannot be tried again.",
+            hint="Take it out of `needs` in the plan and run that again, or cancel what waits "
+            f"for it: `banksman resolve {event.id} cancel`.",
+        )
 
 
 def _few(details: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 from banksman.core.breakpoints import BreakpointType, Resolution
 from banksman.core.retry import ErrorClass
 from banksman.core.task import DependencyPolicy, EntryStep, Gate, TaskStatus
+from banksman.exceptions import CommandRefusedException
 from tests.unit.orchestration.bench import Bench
 
 _S = TaskStatus
@@ -280,14 +281,50 @@ def test_a_running_task_is_left_alone_by_what_happens_to_its_dependencies(
     assert bench.events() == ()
 
 
-def test_retry_for_a_dependency_that_was_cancelled_asks_again(bench: Bench) -> None:
-    # What is cancelled stays so; the dependents must not stand still without a question.
+def test_retry_for_a_dependency_that_was_cancelled_is_refused(bench: Bench) -> None:
     lost = bench.add("lost")
     after = bench.add("after", lost)
     bench.scheduler.cancel_task(lost.id, "not wanted", by="ada")
-    bench.resolve(bench.only_event(), Resolution.RETRY)
-    assert bench.status(lost, after) == [_S.CANCELLED, _S.BLOCKED]
-    assert bench.only_event().tasks == (after.id,)
+    event = bench.only_event()
+    words = rf"'lost' was cancelled, and cannot.*`banksman resolve {event.id} cancel`"
+    with pytest.raises(CommandRefusedException, match=words):
+        bench.resolve(event, Resolution.RETRY)
+    assert bench.only_event() == event
+    bench.resolve(event, Resolution.CANCEL)
+    assert bench.status(lost, after) == [_S.CANCELLED, _S.CANCELLED]
+
+
+def test_a_gate_that_was_passed_while_a_dependency_was_lost_is_asked_once(bench: Bench) -> None:
+    lost = bench.add("lost")
+    gated = bench.add("gated", gate=Gate.MANUAL)
+    gate = bench.only_event()
+    bench.need(gated, lost)
+    bench.lose(lost)
+    bench.resolve(gate, Resolution.ACCEPT)
+    (loss,) = bench.open_events()
+    assert (bench.status(gated), loss.tasks) == ([_S.BLOCKED], (gated.id,))
+    bench.resolve(loss, Resolution.RETRY)
+    assert bench.status(gated) == [_S.PENDING]
+    bench.finish(lost)
+    assert (bench.status(gated), bench.open_events()) == ([_S.READY], ())
+
+
+def test_what_an_agent_was_answered_while_a_dependency_was_lost_is_not_forgotten(
+    bench: Bench,
+) -> None:
+    task = bench.add("task", priority=9)
+    lost = bench.add("lost")
+    bench.block_attempt(bench.claim(), BreakpointType.AGENT_QUESTION)
+    asked = bench.only_event()
+    bench.need(task, lost)
+    bench.lose(lost)
+    bench.resolve(asked, Resolution.RETRY, guidance="Take the second one.")
+    (loss,) = bench.open_events()
+    bench.resolve(loss, Resolution.RETRY)
+    bench.finish(lost)
+    after = bench.task(task)
+    assert (after.status, after.retries_granted) == (_S.READY, 1)
+    assert "Take the second one." in after.guidance
 
 
 def test_who_stands_still_for_a_reason_of_its_own_is_on_no_list_until_it_goes_on(
