@@ -19,6 +19,7 @@ from banksman.config.settings import Flags, Settings, load_settings
 from banksman.config.writing import config_text, plan_text
 from banksman.ports import Executor
 from tests.input.editors import an_editor_accepts
+from tests.pages import all_pages, page
 
 MODELS: dict[str, type[BaseModel]] = {
     "claude-code": ClaudeSettings,
@@ -51,6 +52,16 @@ def read_back(root: Path, detected: Detected, *, uncommented: bool = False) -> S
     return shown_to_plug_ins(root, text)
 
 
+def shown_on_pages(language: str) -> dict[str, str]:
+    """Return what is shown of the two files on the pages of the documentation, by place."""
+    return {
+        f"{path.name}:{number}": block.text
+        for path in all_pages()
+        for number, block in enumerate(page(path).blocks(language))
+        if block.path in {"", "plan.yaml"}
+    }
+
+
 def shown_to_plug_ins(root: Path, text: str) -> Settings:
     """Return the settings in a text, having shown every table to its plug-in."""
     (root / "banksman.toml").write_text(text)
@@ -67,10 +78,20 @@ def shown_to_plug_ins(root: Path, text: str) -> Settings:
     return settings
 
 
-def test_the_example_of_the_manual_is_one_that_plug_ins_take(tmp_path: Path) -> None:
-    page = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
-    text = page.read_text("utf-8").split("```toml\n")[1].split("```")[0]
-    assert set(shown_to_plug_ins(tmp_path, text).checks) == {"syntax", "tests"}
+TOML, YAML = shown_on_pages("toml"), shown_on_pages("yaml")
+
+
+@pytest.mark.parametrize("text", TOML.values(), ids=TOML)
+def test_every_configuration_on_a_page_is_one_that_plug_ins_take(
+    tmp_path: Path, text: str
+) -> None:
+    assert shown_to_plug_ins(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", YAML.values(), ids=YAML)
+def test_every_plan_on_a_page_is_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.yaml").write_text(text)
+    assert load_plan(tmp_path / "plan.yaml").tasks
 
 
 def test_an_empty_folder_has_nothing(tmp_path: Path) -> None:
