@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from banksman.agents.settings import ClaudeSettings, CommandSettings, ScriptedSettings
 from banksman.config.fields import LIST_MAX, Listed, Said
 from banksman.config.json_lines import FILE_BYTES_MAX, LINE_BYTES_MAX
+from banksman.config.limits_model import LimitsSection, LimitsTable
 from banksman.config.plan import YAML_BYTES_MAX
 from banksman.config.plan_model import TASKS_MAX, PlanHead, TaskEntry
 from banksman.config.schemas import SCHEMAS, made_text
@@ -183,7 +184,8 @@ def made_files() -> dict[str, str]:
 def plan_page() -> str:
     """Return `docs/reference/plan.md`."""
     head = _section("Top level", PlanHead)
-    return "\n".join((_PLAN, head, _section("A task", TaskEntry), _PLAN_NOTES))
+    limits = _section("`limits` of a task", LimitsTable)
+    return "\n".join((_PLAN, head, _section("A task", TaskEntry), limits, _PLAN_NOTES))
 
 
 def configuration_page() -> str:
@@ -191,6 +193,8 @@ def configuration_page() -> str:
     sections = (
         _section("`[project]`", ProjectTable),
         _section("`[run]`", RunTable),
+        _section("`[limits]`", LimitsSection),
+        _section("`[limits.task]`, `[limits.run]` and `[limits.project]`", LimitsTable),
         _section("`[workspaces]`", WorkspacesTable),
         _section("`[agents.<name>]` and `[checks.<name>]`", PluginTable),
         *(_plugin(kind, model) for kind, model in _AGENTS.items()),
@@ -237,6 +241,8 @@ def _rows(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _value(field: FieldInfo) -> str:
+    if field.annotation is LimitsTable:
+        return "limits, by what they limit"
     inner = (part for kind in get_args(field.annotation) for part in _metadata(kind))
     for part in (*field.metadata, *inner):
         match part:

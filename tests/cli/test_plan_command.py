@@ -64,7 +64,7 @@ def test_another_plan_can_be_named_from_the_folder_that_is_named(planned: Shell)
         "-C", "demo", "plan", "show", "other.yaml", cwd=planned.folder.parent
     )
     assert said.code == 0
-    assert said.rows[1] == ["end", "8", "90", "feature", "parser", "Describe it"]
+    assert said.rows[1] == ["end", "8", "90", "feature", "parser", "", "Describe it"]
 
 
 def test_graph_shows_levels(planned: Shell) -> None:

@@ -97,7 +97,7 @@ STRANGE: Final = (
                 f'3:24: task "a" (tasks[0]): unknown key "{"need" * 14}nee…"; the keys here '
                 "are key, title, instructions, needs, priority, deadline, estimate, agent, "
                 "checks, acceptance, retries, turns, on_dependency_failure, touches, "
-                "may_change, kind and gate."
+                "may_change, kind, gate and limits."
             ),
         ),
         schema=True,

@@ -26,12 +26,8 @@ def test_a_limit_is_reached_exactly_when_nothing_of_it_is_left(
 
 @given(LIMITS, SPENT, SPENT)
 def test_more_that_was_spent_never_leaves_more(limits: Limits, one: Spent, more: Spent) -> None:
-    both = Spent(
-        turns=one.turns + more.turns,
-        time_ms=one.time_ms + more.time_ms,
-        tokens=one.tokens + more.tokens,
-        cost_microusd=one.cost_microusd + more.cost_microusd,
-    )
+    both = one.plus(more)
+    assert both == more.plus(one)
     assert both.since(one) == more
     assert left(limits, both) == left(left(limits, one), more)
     assert exceeded(limits, one) is None or exceeded(limits, both) is not None

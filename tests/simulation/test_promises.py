@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from banksman.core.breakpoints import BreakpointType, Resolution, Severity
+from banksman.core.budget import Limits
 from banksman.core.plan import PlanItem
-from banksman.core.records import Attempt, BreakpointEvent, Command, JournalEntry
+from banksman.core.records import Attempt, BreakpointEvent, Command, JournalEntry, Run
 from banksman.core.task import Instant, ProjectId, TaskId, TaskSpec, TaskStatus
+from banksman.state.codec import from_plain, to_plain
 from banksman.testing.promises import PROMISES, broken_promises
 from banksman.testing.scenarios import Scenario
 from banksman.testing.simulation import History, Simulation
@@ -228,6 +231,44 @@ def a_defect(history: History) -> None:
     forge(history, 0, lambda one: replace(one, reason="internal error: KeyError('x')"))
 
 
+def limited_all_along(history: History) -> None:
+    """The run is told to have had one turn, and had two."""
+    place = next(at for at, one in enumerate(history.journal) if one.kind == "run.begun")
+    forge(history, place, lambda one: replace(one, writes=(_with_limits(one),)))
+
+
+def _with_limits(entry: JournalEntry) -> dict[str, object]:
+    run = replace(from_plain(Run, _row(entry)), limits=Limits(turns=1))
+    return {"table": "run", "row": to_plain(run)}
+
+
+def _row(entry: JournalEntry) -> Mapping[str, object]:
+    row = entry.writes[0]["row"]
+    return cast("Mapping[str, object]", row)
+
+
+def no_run(history: History) -> None:
+    kept = (one for one in history.journal if one.kind != "run.begun")
+    history.journal = tuple(kept)
+
+
+def told_twice(history: History) -> None:
+    """What the first turn cost is recorded once more."""
+    place = line(history, "turn.ended", 1)
+    lines = list(history.journal)
+    lines.insert(place, lines[place])
+    history.journal = tuple(lines)
+
+
+def told_wrongly(history: History) -> None:
+    usage = history.world.processes["p1-t1-a1-n1"].usage
+    history.world.processes["p1-t1-a1-n1"].usage = replace(usage, cost_microusd=1)
+
+
+def not_added_up(history: History) -> None:
+    history.spent = replace(history.spent, turns=3)
+
+
 FORGERIES: dict[Forgery, str] = {
     no_end: "came to no end",
     still_running: "are running",
@@ -258,6 +299,11 @@ FORGERIES: dict[Forgery, str] = {
     a_workspace_gone: "the workspace of a is gone",
     answered_twice: "breakpoint 1 was answered 2 times",
     a_defect: "internal error",
+    limited_all_along: "a turn begins, though spent is 1 of 1 turn",
+    no_run: "no run goes on",
+    told_twice: "what turn (1, 1, 1) cost is recorded 2 times",
+    told_wrongly: "a turn of task 1 cost 1, not ",
+    not_added_up: "is not what 2 turns cost",
 }
 
 

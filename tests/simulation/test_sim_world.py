@@ -20,6 +20,8 @@ from banksman.core.outcome import (
     Refused,
     Stalled,
     Stopped,
+    TimedOut,
+    Usage,
 )
 from banksman.core.quality import CheckStatus
 from banksman.core.retry import ErrorClass
@@ -28,7 +30,7 @@ from banksman.exceptions import OwnershipException, StoreException
 from banksman.ports import Brief, Checkout, Subject
 from banksman.stores.sqlite import SqliteStore
 from banksman.testing.faulty_store import FaultyStore, SimOwnership
-from banksman.testing.sim_agent import SILENCE_S, Fate, Plot, SimAgent
+from banksman.testing.sim_agent import SILENCE_S, Fate, Plot, SimAgent, usual
 from banksman.testing.sim_check import SimCheck
 from banksman.testing.sim_clock import HOUR_MS, disturb
 from banksman.testing.sim_workspaces import tree_name
@@ -86,6 +88,7 @@ def a_world(**faults: float) -> World:
         (Fate(kind="denied"), Answered(text="done", denials=("run make",))),
         (Fate(kind="refused"), Refused(error=ErrorClass.AUTHENTICATION, message="log in")),
         (Fate(kind="capped"), Capped(message="enough is enough")),
+        (Fate(kind="right", usage=usual(60)), Answered(text="done")),
         (Fate(kind="rate_limited", reset_at=Instant(7)), RateLimited(reset_at=Instant(7))),
     ],
 )
@@ -93,9 +96,12 @@ def test_an_agent_ends_as_its_fate_has_it(fate: Fate, outcome: Outcome) -> None:
     async def scene(loop: VirtualTimeLoop) -> None:
         world = a_world()
         agent = SimAgent(Hand(world), always(fate))
-        assert await agent.run(BRIEF) == outcome
+        ended = await agent.run(BRIEF)
+        lost = fate.kind == "lost"
+        cost = Usage() if lost else replace(fate.usage, duration_ms=round(fate.after_s * 1000))
+        assert ended == replace(outcome, usage=cost)
         assert loop.time() >= fate.after_s
-        assert await agent.run(BRIEF) == outcome, "a spool is used once"
+        assert await agent.run(BRIEF) == ended, "a spool is used once"
         assert len(world.processes) == 1
         works = fate.kind in {"right", "wrong"}
         assert ("task-a" in world.worktrees[1, 1].files) is works
@@ -113,7 +119,21 @@ def test_an_agent_outlives_its_engine_and_is_found_again() -> None:
             await asyncio.sleep(20)
             running.cancel()
         assert world.living(1) == 1
-        assert await SimAgent(Hand(world)).attach(BRIEF) == Answered(text="done")
+        found = await SimAgent(Hand(world)).attach(BRIEF)
+        assert isinstance(found, Answered)
+        assert found.usage.duration_ms == 60_000
+
+    in_virtual_time(scene)
+
+
+def test_an_agent_that_takes_too_long_is_ended() -> None:
+    async def scene(loop: VirtualTimeLoop) -> None:
+        brief = replace(BRIEF, timeout_s=30)
+        world = a_world()
+        ended = await SimAgent(Hand(world), always(Fate(files={"half": "done"}))).run(brief)
+        assert ended == TimedOut(after_s=30, usage=Usage(duration_ms=30_000))
+        assert loop.time() < 60
+        assert world.worktrees[1, 1].files == {"half": "done"}
 
     in_virtual_time(scene)
 
@@ -142,7 +162,7 @@ def test_a_stopped_agent_writes_nothing_more() -> None:
             await asyncio.sleep(20)
             await agent.stop(BRIEF.spool, "enough")
             await agent.stop(BRIEF.spool, "once more")
-        assert running.result() == Stopped(why="enough")
+        assert replace(running.result(), usage=Usage()) == Stopped(why="enough")
         await asyncio.sleep(100)
         assert world.worktrees[1, 1].files == {}
 

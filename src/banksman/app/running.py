@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from banksman.app.clock import SystemClock
@@ -22,6 +22,7 @@ from banksman.exceptions import InputException
 from banksman.executors.local import LocalExecutor
 from banksman.orchestration.agent_step import TimeLimits
 from banksman.orchestration.assembly import Assembly, Manner, Ports
+from banksman.orchestration.budgets import Caps
 from banksman.orchestration.doubts import is_about_git
 from banksman.orchestration.engine import RunEnd, RunRules
 from banksman.orchestration.plan_import import Imported
@@ -48,6 +49,8 @@ class RunRequest:
         config: The configuration, instead of `banksman.toml`.
         parallel: Attempts at once, instead of the configured number.
         wait: Go on while only a person can move the plan.
+        limits: What the run may spend, instead of what is configured, by the names of
+            `[limits] run`.
         prune: Cancel tasks that the plan no longer names.
         base: The user's branch to start from, when a project is first run.
         reach: Called at each point of the protocol; for tests.
@@ -59,6 +62,7 @@ class RunRequest:
     config: Path | None = None
     parallel: int | None = None
     wait: bool = True
+    limits: Mapping[str, object] = field(default_factory=dict[str, object])
     prune: bool = False
     base: str | None = None
     reach: Reach = pass_by
@@ -99,7 +103,12 @@ async def plan_run(request: RunRequest) -> AsyncGenerator[PlanRun]:
         OwnershipException: Another engine owns the project.
     """
     place = find_place(request.start, request.environ)
-    flags = Flags(config=request.config, plan=request.plan, parallel=request.parallel)
+    flags = Flags(
+        config=request.config,
+        plan=request.plan,
+        parallel=request.parallel,
+        limits=request.limits,
+    )
     settings = load_settings(place.work_tree, flags, request.environ)
     items = _plan(settings)
     async with _owned(place, settings, request) as assembly:
@@ -183,6 +192,11 @@ async def _assembled(
         ),
         limits=TimeLimits(
             attempt_s=settings.run.attempt_timeout_s, silence_s=settings.run.silence_timeout_s
+        ),
+        caps=Caps(
+            task=settings.limits.task.limits,
+            run=settings.limits.run.limits,
+            project=settings.limits.project.limits,
         ),
         reach=request.reach,
     )

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from banksman.core.budget import Limits, Spent
 from banksman.core.records import BreakpointEvent, FileChange, Project
 from banksman.core.task import Instant, TaskStatus
 from banksman.stores.views import TaskView
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpentAnswer:
+    """What was spent of what may be.
+
+    Attributes:
+        run: By the run that goes on, or the last one; its time is how long it went on.
+        run_limits: What that run may spend.
+        project: By all runs together; its time is that of the agents.
+        project_limits: What they may spend.
+    """
+
+    run: Spent
+    run_limits: Limits
+    project: Spent
+    project_limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +41,7 @@ class StatusAnswer:
         tasks: All tasks by number.
         breakpoints: The breakpoints that are open.
         commands: Commands in the inbox that wait for an engine.
+        spent: What was spent of what may be.
     """
 
     project: Project
@@ -33,6 +52,7 @@ class StatusAnswer:
     tasks: tuple[TaskView, ...]
     breakpoints: tuple[BreakpointEvent, ...]
     commands: int
+    spent: SpentAnswer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,15 +205,20 @@ class EndAnswer:
 
     Attributes:
         kind: `run.ended`.
-        end: `completed`, `waiting`, `failed` or `interrupted`.
+        end: `completed`, `waiting`, `capped` (it has spent what it may), `failed` or
+            `interrupted`.
         tasks: All tasks by number.
         breakpoints: Numbers of the breakpoints that are open.
+        reason: Which limit was reached, if one was.
+        spent: What was spent of what may be.
     """
 
     kind: str
     end: str
     tasks: tuple[EndedTask, ...]
     breakpoints: tuple[int, ...]
+    reason: str
+    spent: SpentAnswer
 
 
 @dataclass(frozen=True, kw_only=True)

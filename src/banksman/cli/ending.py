@@ -7,7 +7,9 @@ from typing import Final
 
 import click
 
+from banksman.app.reads import now
 from banksman.cli.answers import EndAnswer, EndedTask
+from banksman.cli.budget_words import spent_answer, words
 from banksman.cli.tables import on_terminal, print_json_line, print_rows, state_colour
 from banksman.cli.text import clean
 from banksman.cli.views import question_of
@@ -20,6 +22,12 @@ from banksman.stores.views import TaskDetails
 _HEADER: Final = ("TASK", "STATE", "ATTEMPTS", "TIME", "COMMIT OR REASON")
 _SHORT: Final = 10
 _LISTED_MAX: Final = 1000
+
+
+CAPPED: Final = (
+    "Stopped: {reason}, which is the limit; `banksman run` goes on with a new one, all work is "
+    "kept."
+)
 
 
 def ended_task(details: TaskDetails) -> EndedTask:
@@ -52,10 +60,18 @@ def print_end(reader: Reader, project_id: ProjectId, end: str, *, as_json: bool)
     status = reader.status(project_id)
     tasks = [ended_task(reader.task(task.id)) for task in status.tasks[:_LISTED_MAX]]
     stops = reader.breakpoints(project_id)
+    reason = status.run.reason if status.run else ""
+    spent = spent_answer(status, now(), live=False)
     if as_json:
-        numbers = tuple(event.id for event in stops)
         print_json_line(
-            EndAnswer(kind="run.ended", end=end, tasks=tuple(tasks), breakpoints=numbers)
+            EndAnswer(
+                kind="run.ended",
+                end=end,
+                tasks=tuple(tasks),
+                breakpoints=tuple(event.id for event in stops),
+                reason=reason,
+                spent=spent,
+            )
         )
         return
     click.echo()
@@ -66,6 +82,9 @@ def print_end(reader: Reader, project_id: ProjectId, end: str, *, as_json: bool)
         question = question_of(event, keys)
         message = clean(f"{question.key} waits for you: {question.message}")
         click.echo(f"{message}\n  {question.command}")
+    click.echo(f"Spent: {words(spent.run, spent.run_limits)}.")
+    if end == "capped":
+        click.echo(f"{CAPPED.format(reason=reason)}")
     for line in advice(end, tasks, status.project):
         click.echo(clean(line))
 

@@ -16,6 +16,7 @@ from banksman.cli.text import clean
 from banksman.config.plan import load_plan
 from banksman.config.planned import Plan, PlannedTask
 from banksman.config.settings import Flags, Settings, load_settings
+from banksman.core.budget import allowed, filled
 from banksman.exceptions import PlanException
 
 _FILE = click.argument(
@@ -59,13 +60,14 @@ def lint(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
 @json_option(PlannedTask, many=True)
 @click.pass_obj
 def show(here: Here, file: Path | None, *, as_json: bool) -> None:
-    """Show the tasks of PLAN, in its order."""
-    tasks = _plan(_settings(here, file)).tasks
+    """Show the tasks of PLAN, in its order, with what each may spend."""
+    settings = _settings(here, file)
+    tasks, defaults = _plan(settings).tasks, settings.limits.task.limits
     if as_json:
         print_json(tasks)
         return
     print_rows(
-        ("TASK", "PRIORITY", "MINUTES", "KIND", "NEEDS", "TITLE"),
+        ("TASK", "PRIORITY", "MINUTES", "KIND", "NEEDS", "LIMITS", "TITLE"),
         (
             (
                 task.spec.key,
@@ -73,6 +75,7 @@ def show(here: Here, file: Path | None, *, as_json: bool) -> None:
                 f"{task.spec.estimate_min:g}",
                 task.spec.kind.value,
                 ", ".join(task.needs),
+                ", ".join(allowed(filled(task.spec.limits, defaults))),
                 task.spec.title,
             )
             for task in tasks

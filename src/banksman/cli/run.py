@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 EXIT_CODES: Final = {
     RunEnd.COMPLETED: 0,
     RunEnd.WAITING: 3,
+    RunEnd.CAPPED: 3,
     RunEnd.FAILED: 4,
     RunEnd.INTERRUPTED: 130,
 }
@@ -51,6 +52,10 @@ _NAMED_MAX: Final = 5
 @click.option("--no-wait", is_flag=True, help="End when only a person can move the plan.")
 @click.option("--prune", is_flag=True, help="Cancel tasks that PLAN no longer names.")
 @click.option("--base", metavar="BRANCH", help="Your branch to start from, on the first run.")
+@click.option("--max-cost", metavar="USD", type=float, help="Dollars this run may spend.")
+@click.option("--max-tokens", metavar="N", type=int, help="Tokens this run may spend.")
+@click.option("--max-minutes", metavar="TIME", help="How long it may go on.")
+@click.option("--max-turns", metavar="N", type=int, help="Prompts it may give to agents.")
 @click.option(
     "--detach", is_flag=True, help="Go on in the background; return when it has begun."
 )
@@ -58,6 +63,7 @@ _NAMED_MAX: Final = 5
 @click.pass_context
 def run(
     ctx: click.Context,
+    /,
     plan: Path | None,
     *,
     parallel: int | None,
@@ -66,14 +72,18 @@ def run(
     base: str | None,
     detach: bool,
     as_json: bool,
+    **limits: float | str | None,
 ) -> None:
     """Run PLAN, or go on with it; plan.yaml unless another one is named.
 
     Ctrl-C lets the attempts that run come to their end; a second one stops them and saves
     their work. The same command goes on from there, as it does after a crash.
 
-    Exit codes: 0 all completed, 2 bad input, 3 waits for a person (--no-wait), 4 failed or
-    cancelled work remains, 130 interrupted.
+    What the run may spend is said in banksman.toml or by --max-…; when a limit is reached it
+    starts nothing more, and ends when nothing works any more, all work kept.
+
+    Exit codes: 0 all completed, 2 bad input, 3 waits for a person (--no-wait) or has spent
+    what it may, 4 failed or cancelled work remains, 130 interrupted.
     """
     here: Here = ctx.obj
     if detach and not here.behind:
@@ -85,6 +95,7 @@ def run(
         config=None if here.config is None else here.path(here.config),
         parallel=parallel,
         wait=not no_wait,
+        limits={name.removeprefix("max_"): _number(value) for name, value in limits.items()},
         prune=prune,
         base=base,
     )
@@ -182,6 +193,13 @@ class _Lenient:
             self._screen = None
         except OSError:
             log.warning("screen.not_shown", exc_info=True)
+
+
+def _number(value: float | str | None) -> float | str | None:
+    """Return what an option gave, as a file would give it: a text of digits is a number."""
+    with suppress(ValueError):
+        return float(value) if isinstance(value, str) else value
+    return value
 
 
 def _say(line: str) -> None:

@@ -128,7 +128,8 @@ def _questions(questions: tuple[Question, ...]) -> Iterator[Text]:
 def _totals(progress: Progress) -> Text:
     paused = "; paused, `banksman resume` goes on" if progress.paused else ""
     held = f"; nothing more is started: {clean(progress.held)}" if progress.held else ""
-    return Text(f"{progress.totals.words()}{paused}{held}", style="dim")
+    spent = f"; spent {progress.spent}" if progress.spent else ""
+    return Text(f"{progress.totals.words()}{spent}{paused}{held}", style="dim")
 
 
 def _event_line(event: EventAnswer) -> Text:

@@ -8,6 +8,7 @@ import click
 
 from banksman.app.reads import engine_lives, now, open_project
 from banksman.cli.answers import StatusAnswer
+from banksman.cli.budget_words import spent_answer, words
 from banksman.cli.here import Here, examples, json_option
 from banksman.cli.tables import on_terminal, print_json, print_rows, state_colour
 from banksman.cli.text import clean
@@ -47,16 +48,17 @@ def _read(here: Here) -> StatusAnswer:
     place = here.place()
     with open_project(place) as (reader, project):
         view = reader.status(project.id)
-        lives = engine_lives(place)
+        live = engine_lives(place)
         return StatusAnswer(
             project=view.project,
-            engine=lives,
-            held=reader.held(project.id) if lives else "",
+            engine=live,
+            held=reader.held(project.id) if live else "",
             revision=view.revision,
             counts=view.counts,
             tasks=view.tasks,
             breakpoints=reader.breakpoints(project.id),
             commands=view.commands,
+            spent=spent_answer(view, now(), live=live),
         )
 
 
@@ -68,7 +70,11 @@ def _print_head(answer: StatusAnswer) -> None:
     if answer.held:
         click.echo(clean(f"Nothing more is started: {answer.held}."))
     waiting = f"; {answer.commands} commands wait for an engine" if answer.commands else ""
-    click.echo(f"{len(answer.tasks)} tasks: {totals_of(answer.counts).words()}{waiting}\n")
+    click.echo(f"{len(answer.tasks)} tasks: {totals_of(answer.counts).words()}{waiting}")
+    spent = answer.spent
+    click.echo(f"Spent by the {'run' if answer.engine else 'last run'}: ", nl=False)
+    click.echo(words(spent.run, spent.run_limits))
+    click.echo(f"Spent by the project: {words(spent.project, spent.project_limits)}\n")
 
 
 def _print_questions(answer: StatusAnswer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import click
@@ -13,11 +14,12 @@ from banksman.app.starting import known_checks
 from banksman.cli.here import Here, examples
 from banksman.cli.sending import refuse_unreadable, send, task_key, wish_options
 from banksman.config.json_lines import LineDocument
+from banksman.config.limits_model import LimitsTable
 from banksman.config.plan_model import TaskEntry
 from banksman.config.problems import KeyPath, Problems
 from banksman.config.sentences import Teller, dotted, known_keys
 from banksman.config.settings import Flags, Settings, load_settings
-from banksman.config.shapes import as_list
+from banksman.config.shapes import as_group, as_list
 from banksman.config.words import quoted, suggestion
 from banksman.core.task import DependencyPolicy, Gate, TaskKind, TaskSpec
 from banksman.exceptions import InputException
@@ -46,6 +48,7 @@ _INSTRUCTIONS_BYTES_MAX: Final = 1 << 20
 @click.option("--turns", metavar="N", type=int, help="Prompts in one attempt; 3 by default.")
 @click.option("--touches", metavar="GLOB", multiple=True, help="What it should change.")
 @click.option("--may-change", metavar="GLOB", multiple=True, help="Tests it may change.")
+@click.option("--limit", "limits", metavar="KEY=N", multiple=True, help="Such as cost=2.50.")
 @click.option("--kind", type=click.Choice([str(kind) for kind in TaskKind]))
 @click.option("--gate", type=click.Choice([str(gate) for gate in Gate]))
 @click.option(
@@ -75,6 +78,8 @@ def add(
 def _spec(here: Here, fields: Mapping[str, object]) -> TaskSpec:
     """Return the task that the options describe, or refuse it with all that is wrong."""
     given = {name: plain(value) for name, value in fields.items() if value not in {None, ()}}
+    if "limits" in given:
+        given["limits"] = dict(map(_limit, as_list(given["limits"]) or ()))
     if given.get("instructions") == "-":
         given["instructions"] = _standard_input()
     problems = Problems("the task")
@@ -126,8 +131,8 @@ def _must_be_one_of(name: str, kind: str, settings: Settings) -> None:
         raise InputException(message=f"there is no {kind} {quoted(name)} in the settings{near}")
 
 
-def _known(_path: KeyPath) -> tuple[str, ...]:
-    return known_keys(TaskEntry)
+def _known(path: KeyPath) -> tuple[str, ...]:
+    return known_keys(LimitsTable if path else TaskEntry)
 
 
 def _sources(given: Mapping[str, object]) -> dict[KeyPath, str]:
@@ -135,7 +140,7 @@ def _sources(given: Mapping[str, object]) -> dict[KeyPath, str]:
     sources: dict[KeyPath, str] = {}
     for name, value in given.items():
         sources[name,] = _option(name)
-        for place, _ in enumerate(as_list(value) or ()):
+        for place in (*range(len(as_list(value) or ())), *(as_group(value) or ())):
             sources[name, place] = _option(name)
     return sources
 
@@ -143,7 +148,19 @@ def _sources(given: Mapping[str, object]) -> dict[KeyPath, str]:
 def _option(name: str) -> str:
     if name in {"key", "title"}:
         return name.upper()
-    return f"--{'check' if name == 'checks' else name.replace('_', '-')}"
+    return f"--{_MANY.get(name, name).replace('_', '-')}"
+
+
+_MANY: Final = {"checks": "check", "limits": "limit"}
+
+
+def _limit(said: object) -> tuple[str, object]:
+    """Return a limit by its name; a text of digits is a number, as in a file."""
+    name, _, text = str(said).partition("=")
+    for read in (int, float):
+        with suppress(ValueError):
+            return name, read(text)
+    return name, text
 
 
 def _tell(answer: Mapping[str, object]) -> str:

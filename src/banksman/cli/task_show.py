@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from banksman.app.reads import Place, find_task, open_project, workspace_of
+from banksman.cli.budget_words import words
 from banksman.cli.here import Here, examples, json_option
 from banksman.cli.tables import print_json, print_pairs
 from banksman.cli.task_names import task_argument
@@ -60,6 +61,7 @@ def _print_task(details: TaskDetails, keys: dict[TaskId, str]) -> None:
             "Deadline": "" if spec.deadline is None else moment(spec.deadline),
             "Agent": spec.agent,
             "Retries": f"{task.retries_used} used, {task.retries_left} left",
+            "Spent": words(details.spent, details.limits),
             "Instructions": spec.instructions.strip(),
             "Acceptance": "; ".join(spec.acceptance),
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from banksman.cli.budget_words import spent_answer, words
 from banksman.core.breakpoints import Left, sensible
 from banksman.core.clocks import span
 from banksman.core.records import BreakpointEvent
@@ -105,7 +106,7 @@ class Delay:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """All that a look at a run shows."""
+    """All that a look at a run shows; `spent` is what it has spent, in words."""
 
     attempts: tuple[AttemptLine, ...]
     delays: tuple[Delay, ...]
@@ -113,6 +114,7 @@ class Progress:
     questions: tuple[Question, ...]
     paused: bool
     held: str = ""
+    spent: str = ""
 
 
 def progress_of(
@@ -144,7 +146,13 @@ def progress_of(
         questions=tuple(question_of(event, keys) for event in breakpoints),
         paused=status.project.paused,
         held=held,
+        spent=_spent(status, now),
     )
+
+
+def _spent(status: StatusView, now: Instant) -> str:
+    spent = spent_answer(status, now, live=True)
+    return words(spent.run, spent.run_limits) if status.run else ""
 
 
 def totals_of(counts: Mapping[TaskStatus, int]) -> Totals:

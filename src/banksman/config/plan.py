@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from banksman.config.json_lines import LineDocument, json_lines
+from banksman.config.limits_model import LimitsTable
 from banksman.config.plan_checks import Entry, Names, check_entries
 from banksman.config.plan_model import TASKS_MAX, PlanFile, PlanHead, TaskEntry
 from banksman.config.planned import Plan, PlannedTask
@@ -24,6 +25,7 @@ _MISSING: Final = "write one with `banksman init`, or name another file"
 _TOP_KEYS: Final = known_keys(PlanFile)
 _HEAD_KEYS: Final = known_keys(PlanHead)
 _TASK_KEYS: Final = known_keys(TaskEntry)
+_LIMITS_KEYS: Final = known_keys(LimitsTable)
 
 
 def load_plan(
@@ -163,7 +165,7 @@ class _Reader:
             document=document,
             problems=self.problems,
             subject=subject,
-            keys=lambda _: _TASK_KEYS,
+            keys=lambda path: _LIMITS_KEYS if path else _TASK_KEYS,
             under=under,
         )
         teller.tell(error)

@@ -20,6 +20,7 @@ from banksman.config.fields import (
     Title,
     choice,
 )
+from banksman.config.limits_model import LimitsTable
 from banksman.core.task import (
     PRIORITY_MAX,
     PRIORITY_MIN,
@@ -104,6 +105,11 @@ class TaskEntry(BaseModel):
         default=TaskSpec.gate,
         description="`manual` asks a person before the task may start.",
     )
+    limits: LimitsTable = Field(
+        default_factory=LimitsTable,
+        description="What it may spend; for what is left out, `[limits] task` of "
+        "banksman.toml holds.",
+    )
 
     def spec(self) -> TaskSpec:
         """Return the task as the engine knows it."""
@@ -124,6 +130,7 @@ class TaskEntry(BaseModel):
             may_change=self.may_change,
             kind=self.kind,
             gate=self.gate,
+            limits=self.limits.limits,
         )
 
 

@@ -20,6 +20,7 @@ _MEANT: Final = {
     **dict.fromkeys(("due", "due_date", "duedate"), "deadline"),
     **dict.fromkeys(("criteria", "acceptance_criteria"), "acceptance"),
     **dict.fromkeys(("max_retries", "attempts"), "retries"),
+    **dict.fromkeys(("budget", "caps"), "limits"),
     "type": "kind",
 }
 

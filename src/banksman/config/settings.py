@@ -16,6 +16,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from banksman.config.environment import base_environment
+from banksman.config.limits_model import LimitsSection, LimitsTable
 from banksman.config.problems import NOWHERE, KeyPath, Problems, located
 from banksman.config.reading import read_text
 from banksman.config.sentences import Teller, dotted, known_keys
@@ -45,6 +46,8 @@ class Flags:
         plan: The plan, from the present folder.
         parallel: Attempts at the same time.
         agent: Agent of the tasks that name none.
+        limits: What the run may spend, by the names of `[limits] run`; a text of minutes may
+            be a number.
         color: Whether to print in colour.
     """
 
@@ -52,6 +55,7 @@ class Flags:
     plan: Path | None = None
     parallel: int | None = None
     agent: str | None = None
+    limits: Mapping[str, object] = field(default_factory=dict[str, object])
     color: bool | None = None
 
 
@@ -65,6 +69,7 @@ class Settings:
         plan: The plan's path.
         project: Names and branches; `name` is always set.
         run: How a plan is run.
+        limits: What may be spent.
         workspaces: How worktrees are prepared.
         workspaces_root: Folder for worktrees and checkouts, absolute; none for the default.
         agents: Agents by name.
@@ -81,6 +86,7 @@ class Settings:
     plan: Path
     project: ProjectTable
     run: RunTable
+    limits: LimitsSection
     workspaces: WorkspacesTable
     workspaces_root: Path | None
     agents: Mapping[str, PluginTable]
@@ -156,6 +162,7 @@ def load_settings(root: Path, flags: Flags, environ: Mapping[str, str]) -> Setti
         plan=flags.plan or file.absolute().parent / config.run.plan,
         project=config.project.model_copy(update={"name": config.project.name or root.name}),
         run=config.run,
+        limits=config.limits,
         workspaces=config.workspaces,
         workspaces_root=workspaces_root,
         agents=config.agents,
@@ -181,6 +188,12 @@ def _overlay(document: TomlDocument, flags: Flags) -> dict[KeyPath, str]:
         if value is not None and table is not None:
             table[key] = value
             sources["run", key] = f"--{key}"
+    given = {name: value for name, value in flags.limits.items() if value is not None}
+    table = as_group(document.value.setdefault("limits", {})) if given else None
+    run = None if table is None else as_group(table.setdefault("run", {}))
+    if run is not None:
+        run |= given
+        sources |= {("limits", "run", name): f"--max-{name}" for name in given}
     return sources
 
 
@@ -218,7 +231,7 @@ def _validated(
 def _subject(path: KeyPath) -> str:
     """Return a path as people know it: the table in brackets, then the key."""
     path = tuple(step for step in path if step != "[key]")
-    depth = 2 if path[:1] in (("agents",), ("checks",)) else 1
+    depth = 2 if path[:1] in {("agents",), ("checks",)} else 1
     if len(path) == 1 and path[0] == "$schema":
         return "$schema"
     table, key = dotted(path[:depth]), dotted(path[depth:])
@@ -233,6 +246,8 @@ _TABLES: Final = {
 
 
 def _keys(path: KeyPath) -> tuple[str, ...]:
+    if path[:1] == ("limits",):
+        return known_keys(LimitsTable if path[1:] else LimitsSection)
     return _TABLES[str(path[0])] if path else known_keys(ConfigFile)
 
 

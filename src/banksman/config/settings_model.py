@@ -32,6 +32,7 @@ from banksman.config.fields import (
     many_lines,
     one_line,
 )
+from banksman.config.limits_model import LimitsSection
 from banksman.config.shapes import as_list
 from banksman.config.sizes import Size
 from banksman.config.words import described
@@ -293,6 +294,10 @@ class ConfigFile(BaseModel):
         default_factory=ProjectTable, description="The project and its branches."
     )
     run: RunTable = Field(default_factory=RunTable, description="How a plan is run.")
+    limits: LimitsSection = Field(
+        default_factory=LimitsSection,
+        description="What may be spent before a person is asked.",
+    )
     workspaces: WorkspacesTable = Field(
         default_factory=WorkspacesTable,
         description="What makes a fresh checkout a place where one can build and test.",

@@ -7,12 +7,14 @@ is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from banksman.core.breakpoints import BreakpointType
 from banksman.core.evidence import Situation
+from banksman.core.records import BreakpointEvent
+from banksman.core.task import TaskId
 
 Condition = Callable[[Situation], bool]
 
@@ -148,3 +150,22 @@ BREAKPOINT_RULES: Final = (
         told=_contradiction,
     ),
 )
+
+
+def granted_after(task_id: TaskId, events: Iterable[BreakpointEvent]) -> int:
+    """Return the last attempt that does not count any more; 0 if all do.
+
+    Whoever answers that a budget is spent, and lets the task go on, grants it the same once
+    more: only attempts after the one that was stopped count from then on. So what was spent
+    when it was answered cannot stop the task again.
+    """
+    return max(
+        (
+            event.attempt
+            for event in events
+            if event.task_id == task_id
+            and event.type is BreakpointType.BUDGET_EXCEEDED
+            and event.resolution is not None
+        ),
+        default=0,
+    )

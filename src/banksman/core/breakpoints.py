@@ -148,6 +148,9 @@ _BY_TYPE: Final[Mapping[BreakpointType, Mapping[Resolution, Effect]]] = MappingP
         _B.TIME_THRESHOLD_EXCEEDED: _UNFINISHED,
         _B.CONFIDENCE_TOO_LOW: _JUDGED,
         _B.CONSECUTIVE_FAILURES: _JUDGED,
+        # Retry and edit grant the task its whole budget once more: of it only what the
+        # attempts after the stopped one spend is counted, so that the answer is final. The
+        # limits of the run and of the project hold on; they are set when one runs again.
         _B.BUDGET_EXCEEDED: _UNFINISHED,
         # What conflicts cannot be integrated, so no accept. Retry starts from the new tip:
         # carrying the old work over would carry the conflict along.

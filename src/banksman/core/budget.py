@@ -44,6 +44,11 @@ class Spent:
         """All of it, kind by kind, in the order in which people are told."""
         return self.turns, self.time_ms, self.tokens, self.cost_microusd
 
+    def plus(self, more: Spent) -> Spent:
+        """Return what was spent together."""
+        pairs = zip(self.amounts, more.amounts, strict=True)
+        return Spent(**_by_kind(one + other for one, other in pairs))
+
     def since(self, before: Spent) -> Spent:
         """Return what was spent on top of what had been spent before."""
         pairs = zip(self.amounts, before.amounts, strict=True)
@@ -124,6 +129,17 @@ def told(spent: Spent, limits: Limits) -> tuple[str, ...]:
         for kind, (bound, amount) in _each(limits, spent)
         if amount or bound is not None
     )
+
+
+def allowed(limits: Limits) -> tuple[str, ...]:
+    """Return what may be spent, in words; kinds without a limit are left out.
+
+    Examples:
+        >>> allowed(Limits(turns=1, cost_microusd=2_500_000))
+        ('1 turn', '$2.50')
+    """
+    bounds = zip(_WORDS, limits.bounds, strict=True)
+    return tuple(_told(kind, bound, None) for kind, bound in bounds if bound is not None)
 
 
 def dollars(microusd: int) -> str:

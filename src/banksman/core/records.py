@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from banksman.core.breakpoints import BreakpointType, Resolution, Severity
+from banksman.core.budget import Limits, Spent
 from banksman.core.quality import CheckStatus, Stage
 from banksman.core.retry import ErrorClass
 from banksman.core.task import EntryStep, Instant, ProjectId, TaskId, TaskStatus
@@ -36,6 +37,34 @@ class Project:
     paused: bool = False
     integrated: str | None = None
     created_at: Instant = Instant(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What an engine may spend, from `banksman run` to its end, and how it ended.
+
+    Attributes:
+        number: 1, 2, … within the project.
+        epoch: The ownership that it is the run of.
+        limits: What it may spend; its time is by the clock on the wall.
+        task_limits: What each task may spend, where the plan does not say it.
+        project_limits: What all runs together may spend.
+        before: What the project had spent when it began; the difference is its own.
+        end: How it ended; none while it goes on, or if its engine died.
+        reason: Why, if it was a limit.
+    """
+
+    project_id: ProjectId
+    number: int
+    epoch: int
+    begun_at: Instant
+    limits: Limits = field(default_factory=Limits)
+    task_limits: Limits = field(default_factory=Limits)
+    project_limits: Limits = field(default_factory=Limits)
+    before: Spent = field(default_factory=Spent)
+    ended_at: Instant | None = None
+    end: str | None = None
+    reason: str = ""
 
 
 class Step(StrEnum):
@@ -280,6 +309,7 @@ class UsageRecord:
 
 Record = (
     Project
+    | Run
     | Attempt
     | Turn
     | CheckResult

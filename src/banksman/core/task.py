@@ -12,6 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NewType
 
+from banksman.core.budget import Limits
+
 Instant = NewType("Instant", int)
 """A point in time: milliseconds since 1970-01-01 UTC."""
 
@@ -101,6 +103,7 @@ class TaskSpec:
         may_change: Globs of existing tests the task may change.
         kind: What sort of work it is.
         gate: `manual` asks a person before the task may start.
+        limits: What it may spend; where it says nothing, the project's limit for a task holds.
     """
 
     key: str
@@ -119,6 +122,7 @@ class TaskSpec:
     may_change: tuple[str, ...] = ()
     kind: TaskKind = TaskKind.FEATURE
     gate: Gate = Gate.NONE
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         # Outside input is checked with good words in `banksman.config`; this guards our own.

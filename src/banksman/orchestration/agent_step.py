@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import Final
 
 from banksman.core.breakpoints import BreakpointType
+from banksman.core.budget import Limits, Spent
 from banksman.core.failures import failure_of
 from banksman.core.names import branch_name
 from banksman.core.outcome import Answered, Capped, Outcome, TimedOut
@@ -54,11 +55,13 @@ class AgentStep:
             return await self._desk.block(attempt, grounded)
         workspace = await self._desk.workspaces.prepare(grounded)
         task = await self._desk.task(grounded)
-        grounded, turn, begun = await self._turn(task, grounded)
+        turned = await self._turn(task, grounded)
+        if isinstance(turned, Stop):
+            return await self._desk.block(grounded, turned)
+        grounded, turn, begun = turned
         self._desk.reach(Point.START_INTENDED)
-        left_s = await self._time_left_s(grounded)
         brief = self._brief(task, grounded, turn, workspace)
-        brief = replace(brief, timeout_s=left_s)
+        brief = await self._limited(brief, grounded)
         outcome = await (agent.attach(brief) if begun else agent.run(brief))
         if isinstance(outcome, TimedOut):
             # This turn, or this life of ours, had only what was left of it.
@@ -102,13 +105,17 @@ class AgentStep:
         saved = await self._desk.workspaces.save(place, f"attempt {attempt.number} goes on")
         return saved or resumed.commit or resumed.start
 
-    async def _turn(self, task: Task, attempt: Attempt) -> tuple[Attempt, Turn, bool]:
-        """Return the turn to work on, and whether it was begun before."""
+    async def _turn(self, task: Task, attempt: Attempt) -> tuple[Attempt, Turn, bool] | Stop:
+        """Return the turn to work on, and whether it was begun before; a stop if none may."""
 
-        def write(tx: Transaction) -> tuple[Attempt, Turn, bool]:
+        def write(tx: Transaction) -> tuple[Attempt, Turn, bool] | Stop:
             earlier = tx.turns(attempt.task_id, attempt.number)
             if earlier and earlier[-1].ended_at is None:
                 return attempt, earlier[-1], True
+            # In the transaction that begins the turn: no other one can come in between.
+            over = self._desk.budgets.over(tx, task)
+            if over is not None:
+                return _over(over, attempt)
             number = attempt.turns + 1
             turn = Turn(
                 task_id=attempt.task_id,
@@ -132,16 +139,23 @@ class AgentStep:
 
         return await self._desk.ledger.commit(write)
 
-    async def _time_left_s(self, attempt: Attempt) -> float:
-        """Return how long the agent may still work: checks and waiting are not its time."""
-        turns = await self._desk.ledger.commit(
-            lambda tx: tx.turns(attempt.task_id, attempt.number)
-        )
+    async def _limited(self, brief: Brief, attempt: Attempt) -> Brief:
+        """Return the brief with what may still be spent, and how long the agent may work."""
+
+        def read(tx: Transaction) -> tuple[tuple[Turn, ...], Limits]:
+            turns = tx.turns(attempt.task_id, attempt.number)
+            return turns, self._desk.budgets.allowance(tx, brief.task)
+
+        turns, allowance = await self._desk.ledger.commit(read)
+        # Checks and waiting are not the agent's time.
         spent_ms = sum(
             max(0, turn.ended_at - turn.started_at) for turn in turns if turn.ended_at
         )
+        left_s = self._limits.attempt_s - spent_ms / 1000
+        if allowance.time_ms is not None:
+            left_s = min(left_s, allowance.time_ms / 1000)
         # A clock that jumped must not make this 0 or less.
-        return max(1.0, self._limits.attempt_s - spent_ms / 1000)
+        return replace(brief, timeout_s=max(1.0, left_s), allowance=allowance)
 
     def _brief(  # noqa: PLR0917 - whose, which, and where
         self, task: Task, attempt: Attempt, turn: Turn, place: Workspace
@@ -172,16 +186,36 @@ class AgentStep:
         def write_turn(tx: Transaction) -> None:
             self._desk.note(tx, attempt, "turn.ended", ended, usage)
 
+        over = await self._over_with(attempt, outcome, usage)
+        if over is not None:
+            return await self._desk.block(attempt, _over(over, attempt), write_turn)
         failure = failure_of(outcome)
         if failure is not None:
             if await self._ended_alike(attempt, failure) >= LOSSES_MAX:
                 return await self._desk.block(attempt, _lost_again(failure), write_turn)
             return await self._desk.fail(attempt, failure, write_turn)
-        if isinstance(outcome, Capped):
-            stop = Stop(type=BreakpointType.BUDGET_EXCEEDED, message=outcome.message)
-            return await self._desk.block(attempt, stop, write_turn)
         assert isinstance(outcome, Answered), "what is no failure and no limit is an answer"
         return await self._answered(attempt, outcome, write_turn)
+
+    async def _over_with(
+        self, attempt: Attempt, outcome: Outcome, usage: UsageRecord
+    ) -> str | None:
+        """Return which limit has cut a turn short that is not recorded yet; none if none has.
+
+        That is no failure: what it did is to be gone on with.
+        """
+        if isinstance(outcome, Capped):
+            return outcome.message
+        if not isinstance(outcome, TimedOut):
+            return None
+        more = Spent(
+            time_ms=usage.duration_ms,
+            tokens=usage.input_tokens + usage.output_tokens,
+            cost_microusd=usage.cost_microusd,
+        )
+        return await self._desk.ledger.commit(
+            lambda tx: self._desk.budgets.over(tx, tx.task(attempt.task_id), more)
+        )
 
     async def _ended_alike(self, attempt: Attempt, failure: Failure) -> int:
         """Return how many attempts in a row were lost in this way; they use no retries."""
@@ -227,6 +261,16 @@ def _lost_again(failure: Failure) -> Stop:
     return Stop(
         type=BreakpointType.CONSECUTIVE_FAILURES,
         message=f"{LOSSES_MAX} attempts in a row were lost: {failure.message}",
+    )
+
+
+def _over(why: str, attempt: Attempt) -> Stop:
+    """Return the stop of an attempt whose budget is spent."""
+    # What the next turn would have been told, the next attempt has to be told.
+    return Stop(
+        type=BreakpointType.BUDGET_EXCEEDED,
+        message=why,
+        details=tuple(attempt.guidance.splitlines()),
     )
 
 

@@ -131,7 +131,8 @@ def new_task(command: Command) -> TaskSpec:
         if field.required and field.name not in row:
             raise CommandRefusedException(message=f"a new task needs a {field.name}.")
         if field.nested and field.name in row:
-            _items(field.name, row[field.name])
+            read = _limits if field.name == "limits" else _items
+            read(field.name, row[field.name])
     try:
         values = changes_from_plain(TaskSpec, row)
     except (StoreException, OverflowError) as error:
@@ -175,6 +176,22 @@ def _items(name: str, value: object) -> Sequence[object]:
             message=f"{name} has {len(items):,} items, and may have {ITEMS_MAX:,}."
         )
     return items
+
+
+def _limits(name: str, value: object) -> None:
+    """Refuse what is not limits: whole numbers above 0 by what they limit, or none."""
+    if not isinstance(value, Mapping):
+        raise CommandRefusedException(
+            message=f"{name} must be numbers by name, not {_shown(value)}."
+        )
+    for kind, limit in cast("Mapping[object, object]", value).items():
+        if limit is None:
+            continue
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit <= NUMBER_MAX:
+            raise CommandRefusedException(
+                message=f"{name}.{shortened(clean(str(kind)), _SHOWN_CHARS_MAX)} must be a "
+                f"whole number, 1 or more, not {_shown(limit)}."
+            )
 
 
 def _shown(value: object) -> str:

@@ -11,6 +11,7 @@ from banksman.core.task import ProjectId
 from banksman.orchestration.agent_step import AgentStep, TimeLimits
 from banksman.orchestration.attempts import Desk
 from banksman.orchestration.breakpoint_manager import BreakpointManager
+from banksman.orchestration.budgets import Budgets, Caps
 from banksman.orchestration.check_step import CaptureStep, CheckStep
 from banksman.orchestration.commands import CommandDesk
 from banksman.orchestration.decision_engine import DecisionEngine
@@ -56,13 +57,15 @@ class Manner:
     Attributes:
         default_agent: For tasks that name none; may be empty.
         rules: Of the run.
-        limits: Of the agents.
+        limits: Of the agents' time.
+        caps: What may be spent.
         reach: Called at each point of the protocol; for tests.
     """
 
     default_agent: str = ""
     rules: RunRules = field(default_factory=RunRules)
     limits: TimeLimits = field(default_factory=TimeLimits)
+    caps: Caps = field(default_factory=Caps)
     reach: Reach = pass_by
 
 
@@ -73,7 +76,14 @@ class Assembly:
         self._state = StateManager(ports.store, ports.clock)
         self._project_id = project_id
         breakpoints = BreakpointManager(self._state, ports.clock)
-        self._flow = TaskFlow(self._state, breakpoints, ports.clock, chance=ports.chance)
+        budgets = Budgets(self._state, project_id, caps=manner.caps, clock=ports.clock)
+        self._flow = TaskFlow(
+            self._state,
+            breakpoints,
+            ports.clock,
+            chance=ports.chance,
+            over=budgets.task_over,
+        )
         scheduler = TaskScheduler(self._state, self._flow, ports.clock)
         decisions = DecisionEngine(self._state, ports.clock, tasks=scheduler)
         ledger = GroupCommit(self._state)
@@ -82,6 +92,7 @@ class Assembly:
             state=self._state,
             flow=self._flow,
             breakpoints=breakpoints,
+            budgets=budgets,
             workspaces=ports.workspaces,
             clock=ports.clock,
             reach=manner.reach,
@@ -94,6 +105,7 @@ class Assembly:
                 flow=self._flow,
                 decisions=decisions,
                 ledger=ledger,
+                budgets=budgets,
                 worker=_worker(desk, decisions, ports=ports, manner=manner),
                 commands=CommandDesk(self._state, self._flow, breakpoints),
                 timekeeper=Timekeeper(self._state, self._flow, ports.clock),

@@ -17,6 +17,7 @@ from banksman.core.retry import Failure
 from banksman.core.task import Task, TaskStatus
 from banksman.exceptions import WorkspaceException
 from banksman.orchestration.breakpoint_manager import BreakpointManager
+from banksman.orchestration.budgets import Budgets
 from banksman.orchestration.ledger import Ledger
 from banksman.orchestration.protocol import Reach
 from banksman.orchestration.task_flow import TaskFlow
@@ -46,6 +47,7 @@ class Desk:
     state: StateManager
     flow: TaskFlow
     breakpoints: BreakpointManager
+    budgets: Budgets
     workspaces: Workspaces
     clock: Clock
     reach: Reach

@@ -23,6 +23,7 @@ from banksman.core.stall import stall_causes
 from banksman.core.task import ProjectId, TaskId, TaskStatus
 from banksman.exceptions import WorkspaceException
 from banksman.orchestration.attempts import in_use
+from banksman.orchestration.budgets import Budgets
 from banksman.orchestration.commands import (
     CleanTask,
     CommandDesk,
@@ -58,6 +59,7 @@ class RunEnd(StrEnum):
 
     COMPLETED = "completed"
     WAITING = "waiting"
+    CAPPED = "capped"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
@@ -97,6 +99,7 @@ class EngineParts:
     flow: TaskFlow
     decisions: DecisionEngine
     ledger: GroupCommit
+    budgets: Budgets
     worker: Worker
     commands: CommandDesk
     timekeeper: Timekeeper
@@ -116,7 +119,6 @@ class Engine:
         self._cleanings = 0
         self._ahead: asyncio.Task[None] | None = None
         self._wake = parts.ledger.handed_in
-        self._runs = False
         self._held = False
         self._draining = False
         self._stopping = False
@@ -137,7 +139,6 @@ class Engine:
 
     async def run(self) -> RunEnd:
         """Run the plan until nothing can move it any more; return why it is over."""
-        self._runs = True
         async with asyncio.TaskGroup() as group:
             await self._take_over(group)
             while (end := await self._patient_round(group)) is None:
@@ -159,9 +160,9 @@ class Engine:
     async def _take_over(self, group: asyncio.TaskGroup) -> None:
         """Enter the attempts that a dead engine left, and sweep what else it left."""
         with self._parts.state.transaction() as tx:
+            self._parts.budgets.begin(tx)
             left = tuple(self._stamped(tx, one) for one in self._open(tx))
             kept = self._kept(tx)
-            self._note(tx, "run.begun")
         try:
             await self._parts.workspaces.sweep((*left, *kept))
         except WorkspaceException:
@@ -169,10 +170,6 @@ class Engine:
             log.warning("workspaces.not_swept", exc_info=True)
         for attempt in left:
             self._employ(attempt, group)
-
-    def _note(self, tx: Transaction, kind: str, reason: str = "") -> None:
-        project = tx.project(self._parts.project_id)
-        self._parts.state.record(tx, kind, project, reason=reason)
 
     def _open(self, tx: Transaction) -> tuple[Attempt, ...]:
         return tx.open_attempts(self._parts.project_id)
@@ -229,8 +226,9 @@ class Engine:
         ending = any(isinstance(effect, EndRun) for effect in effects)
         claimed = () if ending else self._claims(tx)
         end = None if claimed or effects else self._end(tx)
-        if end is not None and self._runs:
-            self._note(tx, "run.ended", end.value)
+        if end is not None:
+            why = self._parts.budgets.run_over(tx) if end is RunEnd.CAPPED else None
+            self._parts.budgets.end(tx, end, why or "")
         return Round(claimed=claimed, effects=tuple(effects), end=end)
 
     def _stops(self, tx: Transaction) -> Iterator[Effect]:
@@ -261,7 +259,7 @@ class Engine:
         if self._draining or self._held or self._is_in_doubt(tx):
             return ()
         claimed: list[Attempt] = []
-        while len(claimed) < self._slots.free:
+        while len(claimed) < self._slots.free and not self._parts.budgets.run_over(tx):
             task = self._parts.decisions.next_task(self._parts.project_id, tx)
             if task is None:
                 break
@@ -288,10 +286,14 @@ class Engine:
         due = bool(board.tasks(TaskStatus.READY) or board.tasks(TaskStatus.RETRYING))
         # While nothing may be claimed, time alone moves nothing.
         held = tx.project(self._parts.project_id).paused or self._is_in_doubt(tx)
-        if due and not held:
+        over = self._parts.budgets.run_over(tx) is not None
+        if due and not held and not over:
             return None
         events = tx.open_breakpoints(self._parts.project_id)
         if due or any(stops(event.type) for event in events):
+            # Whatever a person answers, this run may not spend anything on it.
+            if over:
+                return RunEnd.CAPPED
             return None if self._parts.rules.wait else RunEnd.WAITING
         self._tell_why(tx, board)
         return RunEnd.FAILED

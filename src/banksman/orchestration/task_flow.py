@@ -7,7 +7,7 @@ ready, are blocked or cancelled, gates ask their question.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from banksman.core.board import Board
@@ -27,7 +27,7 @@ from banksman.core.events import (
 )
 from banksman.core.records import Attempt, BreakpointEvent, Ending, StopWhy
 from banksman.core.retry import FREE, Failure, decide_retry
-from banksman.core.task import Instant, ProjectId, Task, TaskId, TaskStatus
+from banksman.core.task import EntryStep, Instant, ProjectId, Task, TaskId, TaskStatus
 from banksman.core.transitions import TERMINAL, advance
 from banksman.exceptions import TaskDependencyException
 from banksman.orchestration.attempt_record import begun, ended, failed
@@ -38,6 +38,14 @@ from banksman.orchestration.settling import Settling
 from banksman.ports import Chance, Clock, Transaction
 from banksman.state.state_manager import StateManager
 
+Over = Callable[[Transaction, Task], str | None]
+"""Returns in words which limit a task has reached; none if it may spend more."""
+
+
+def never_over(_tx: Transaction, _task: Task) -> str | None:
+    """Return that a task may spend more, whatever it has spent."""
+    return None
+
 
 class TaskFlow:
     """Moves tasks.
@@ -47,6 +55,7 @@ class TaskFlow:
         breakpoints: Keeps the events that stop tasks.
         clock: For what is stored.
         chance: Spreads the delays of transient errors; none keeps them whole.
+        over: Says whether a task's own budget is spent.
 
     Attributes:
         boards: All projects in memory, as they stand within the present transaction.
@@ -60,7 +69,9 @@ class TaskFlow:
         clock: Clock,
         *,
         chance: Chance | None = None,
+        over: Over = never_over,
     ) -> None:
+        self._over = over
         self._state = state
         self._breakpoints = breakpoints
         self._clock = clock
@@ -73,19 +84,31 @@ class TaskFlow:
         """Claim the next task for a new attempt; none if nothing can be claimed now.
 
         Tasks in a cycle, and those behind one, are never claimed: they do not become ready. A
-        paused project gives nothing.
+        paused project gives nothing, and a task whose budget is spent stops for a person.
         """
         project = tx.project(project_id)
         if project.paused:
             return None
         self.settle(tx, project_id)
-        task = self.boards.read(tx, project_id, lambda board: _next(board, now))
+        task = self._next(tx, project_id, now)
         if task is None:
             return None
         claimed = self._apply(tx, task.id, Claimed())
         resumed = None if task.resumes is None else tx.attempt(task.id, task.resumes)
         self._record(tx, "attempt.begun", begun(claimed, project, resumed=resumed, now=now))
         return claimed
+
+    def _next(self, tx: Transaction, project_id: ProjectId, now: Instant) -> Task | None:
+        """Return the task to be claimed; stop those before it that have spent all."""
+        while True:
+            task = self.boards.read(tx, project_id, lambda board: _next(board, now))
+            # What was edited or accepted costs nothing more to check and to integrate.
+            if task is None or task.entry is not EntryStep.AGENT:
+                return task
+            why = self._over(tx, task)
+            if why is None:
+                return task
+            self._stop(tx, task, BreakpointType.BUDGET_EXCEEDED, why)
 
     def complete(  # noqa: PLR0917 - which attempt of which task made what
         self, tx: Transaction, task_id: TaskId, attempt: int, commit: str
@@ -151,12 +174,7 @@ class TaskFlow:
             RecordNotFoundException: No such task.
             TaskStateException: It runs, has ended, or is blocked already.
         """
-        event = BreakpointOpened(reason=reason)
-        advance(tx.task(task_id), event)  # Refused before anything is written.
-        self._breakpoints.trigger_breakpoint(
-            tx, tx.task(task_id), BreakpointType.MANUAL, reason
-        )
-        return self._settled(tx, self._apply(tx, task_id, event))
+        return self._stop(tx, tx.task(task_id), BreakpointType.MANUAL, reason)
 
     def cancel(  # noqa: PLR0917 - what, why and by whom
         self, tx: Transaction, task_id: TaskId, reason: str, by: str
@@ -277,6 +295,15 @@ class TaskFlow:
         if tx.task(event.task_id).status is TaskStatus.FAILED:
             self.retry(tx, event.task_id, by, guidance)
         self.settling.let_go(tx, event.project_id, event.tasks)
+
+    def _stop(  # noqa: PLR0917 - what, by which rule and why
+        self, tx: Transaction, task: Task, kind: BreakpointType, reason: str
+    ) -> Task:
+        """Stop a task that is not running at a breakpoint; return it."""
+        event = BreakpointOpened(reason=reason)
+        advance(task, event)  # Refused before anything is written.
+        self._breakpoints.trigger_breakpoint(tx, task, kind, reason)
+        return self._settled(tx, self._apply(tx, task.id, event))
 
     def _let_go(self, tx: Transaction, task: Task, release: Release, *, by: str) -> None:
         """Let a blocked task go on as a release says, unless another event stops it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from banksman.core.budget import Spent
 from banksman.core.records import (
     Attempt,
     BreakpointEvent,
@@ -16,6 +17,7 @@ from banksman.core.records import (
     JournalEntry,
     Project,
     Record,
+    Run,
     Turn,
 )
 from banksman.core.task import ProjectId, Task, TaskId
@@ -97,6 +99,18 @@ class Transaction(Protocol):  # noqa: PLR0904 - one read and one write for each 
 
     def turns(self, task_id: TaskId, attempt: int) -> tuple[Turn, ...]:
         """Return an attempt's turns by number."""
+        ...
+
+    def last_run(self, project_id: ProjectId) -> Run | None:
+        """Return the run that began last, if there was one."""
+        ...
+
+    def spent(self, project_id: ProjectId) -> Spent:
+        """Return what all turns of a project cost, those that go on included."""
+        ...
+
+    def spent_on(self, task_id: TaskId, *, after: int = 0) -> Spent:
+        """Return what a task's turns cost in the attempts with numbers above `after`."""
         ...
 
     def check_result(  # noqa: PLR0917 - the four parts of its key, in their order

@@ -21,6 +21,7 @@ from banksman.core.records import (
     FileChange,
     Project,
     Record,
+    Run,
     Turn,
     UsageRecord,
 )
@@ -31,6 +32,7 @@ Write = Mapping[str, object]
 
 KINDS: Final[Mapping[str, type[Record]]] = {
     "project": Project,
+    "run": Run,
     "attempt": Attempt,
     "turn": Turn,
     "check_result": CheckResult,
@@ -98,6 +100,6 @@ def state_row(task: Task) -> dict[str, object]:
 def about(records: tuple[Record, ...]) -> TaskId | None:
     """Return the task that the first of these records with a task is about."""
     for record in records:
-        if not isinstance(record, Project | CheckResult):
+        if not isinstance(record, Project | Run | CheckResult):
             return record.task_id
     return None

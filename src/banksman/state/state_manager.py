@@ -21,6 +21,7 @@ from banksman.core.records import (
     JournalEntry,
     Project,
     Record,
+    Run,
     Turn,
 )
 from banksman.core.task import Instant, ProjectId, Task, TaskId, TaskSpec, parse_dependencies
@@ -369,7 +370,7 @@ def _project_of(
     for record in records:
         if isinstance(record, Project):
             return record.id
-        if isinstance(record, Attempt | CheckResult | BreakpointEvent):
+        if isinstance(record, Run | Attempt | CheckResult | BreakpointEvent):
             return record.project_id
     assert task_id is not None, "a fact is about a task or has a record of a project"
     return tx.task(task_id).project_id

@@ -54,7 +54,8 @@ SELECT task.id, task.project_id, task.status, task.version, task.attempt, task.r
     task.guidance, task.gate_passed, task.reason,
     spec.key, spec.title, spec.instructions, spec.priority, spec.deadline, spec.estimate_min,
     spec.agent, spec.checks, spec.acceptance, spec.retries_max, spec.turns_max,
-    spec.on_dependency_failure, spec.touches, spec.may_change, spec.kind, spec.gate, spec.extra
+    spec.on_dependency_failure, spec.touches, spec.may_change, spec.kind, spec.gate,
+    spec.limits, spec.extra
 FROM task JOIN task_spec AS spec ON spec.task_id = task.id
 WHERE task.id = :task_id
 """
@@ -147,6 +148,21 @@ JOIN turn ON turn.task_id = usage.task_id AND turn.attempt = usage.attempt
 WHERE task.project_id = :project_id AND turn.ended_at >= :at
 GROUP BY usage.agent ORDER BY usage.agent
 """
+
+# What all turns cost; the same as what limits are held against (`statements.SPENT`).
+SPENT: Final = """
+SELECT count(*) AS turns,
+    coalesce(sum(coalesce(usage.duration_ms, max(0, turn.ended_at - turn.started_at))), 0)
+        AS time_ms,
+    coalesce(sum(usage.input_tokens + usage.output_tokens), 0) AS tokens,
+    coalesce(sum(usage.cost_microusd), 0) AS cost_microusd
+FROM turn JOIN task ON task.id = turn.task_id
+LEFT JOIN usage ON usage.task_id = turn.task_id AND usage.attempt = turn.attempt
+    AND usage.turn = turn.number
+WHERE task.project_id = :project_id
+    AND (:task_id IS NULL OR turn.task_id = :task_id) AND turn.attempt > :after
+"""
+RUN: Final = "SELECT * FROM run WHERE project_id = :project_id ORDER BY number DESC LIMIT 1"
 
 # All reads after this see one moment, until the transaction ends; no writer waits for it.
 BEGIN: Final = "BEGIN"

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
+from banksman.core.breakpoint_rules import granted_after
+from banksman.core.budget import Limits, Spent, filled
 from banksman.core.records import (
     Attempt,
     BreakpointEvent,
@@ -22,6 +24,7 @@ from banksman.core.records import (
     FileChange,
     JournalEntry,
     Project,
+    Run,
     Turn,
     UsageRecord,
 )
@@ -107,6 +110,8 @@ class Reader(Opened):
                 counts={status: counts[status] for status in TaskStatus},
                 tasks=tasks,
                 commands=_count(driver.first(questions.PENDING_COMMANDS, values)),
+                run=_last_run(driver, project_id),
+                spent=_spent(driver, project_id),
             )
 
     def task_id(self, project_id: ProjectId, name: str) -> TaskId:
@@ -129,8 +134,11 @@ class Reader(Opened):
         """Return a task with all that is recorded of it (`RecordNotFoundException`)."""
         values = {"task_id": task_id}
         with self._moment() as driver:
+            task = _task(driver, task_id)
+            stops = _records(driver, BreakpointEvent, questions.TASK_BREAKPOINTS, values)
+            run = _last_run(driver, task.project_id)
             return TaskDetails(
-                task=_task(driver, task_id),
+                task=task,
                 attempts=_records(driver, Attempt, questions.ATTEMPTS, values),
                 turns=_records(driver, Turn, questions.TURNS, values),
                 decisions=_records(driver, DecisionRecord, questions.DECISIONS, values),
@@ -138,9 +146,11 @@ class Reader(Opened):
                 changes=_records(driver, FileChange, questions.CHANGES, values),
                 checkpoints=_records(driver, Checkpoint, questions.CHECKPOINTS, values),
                 usage=_records(driver, UsageRecord, questions.USAGE, values),
-                breakpoints=_records(
-                    driver, BreakpointEvent, questions.TASK_BREAKPOINTS, values
+                breakpoints=stops,
+                spent=_spent(
+                    driver, task.project_id, task_id, after=granted_after(task_id, stops)
                 ),
+                limits=filled(task.spec.limits, run.task_limits if run else Limits()),
             )
 
     def breakpoints(
@@ -234,6 +244,20 @@ def _count(row: tuple[object, ...] | None) -> int:
     (value,) = row
     assert isinstance(value, int), "these statements give a number"
     return value
+
+
+def _last_run(driver: Driver, project_id: ProjectId) -> Run | None:
+    found = _records(driver, Run, questions.RUN, {"project_id": project_id})
+    return found[0] if found else None
+
+
+def _spent(
+    driver: Driver, project_id: ProjectId, task_id: TaskId | None = None, *, after: int = 0
+) -> Spent:
+    """Return what a project, or one of its tasks in the attempts after one, has spent."""
+    values = {"project_id": project_id, "task_id": task_id, "after": after}
+    (spent,) = _records(driver, Spent, questions.SPENT, values)
+    return spent
 
 
 def _groups(rows: list[tuple[object, ...]]) -> dict[object, list[int]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from banksman.core.budget import Spent
 from banksman.core.quality import Stage
 from banksman.core.records import (
     Attempt,
@@ -18,6 +19,7 @@ from banksman.core.records import (
     FileChange,
     JournalEntry,
     Project,
+    Run,
     Turn,
 )
 from banksman.core.task import ProjectId, Task, TaskId, TaskSpec
@@ -95,7 +97,20 @@ class PlanReads(Reading):
 
 
 class AttemptReads(Reading):
-    """Attempts and what belongs to them."""
+    """Attempts and what belongs to them, and what they cost."""
+
+    def last_run(self, project_id: ProjectId) -> Run | None:
+        """Return the run that began last, if there was one."""
+        return self._one(Run, statements.LAST_RUN, {"project_id": project_id})
+
+    def spent(self, project_id: ProjectId) -> Spent:
+        """Return what all turns of a project cost."""
+        return spent_from(self._driver.first(statements.SPENT, {"project_id": project_id}))
+
+    def spent_on(self, task_id: TaskId, *, after: int = 0) -> Spent:
+        """Return what a task's turns cost in the attempts after one."""
+        values = {"task_id": task_id, "after": after}
+        return spent_from(self._driver.first(statements.SPENT_ON_TASK, values))
 
     def attempt(self, task_id: TaskId, number: int) -> Attempt:
         """Return it (`RecordNotFoundException`)."""
@@ -187,3 +202,9 @@ def _task(row: Row, needs: tuple[object, ...]) -> Task:
 def _task_id(value: object) -> TaskId:
     assert isinstance(value, int), "the table refuses anything else"
     return TaskId(value)
+
+
+def spent_from(row: Row | None) -> Spent:
+    """Return what was spent from its sums, in the order in which people are told."""
+    assert row is not None, "sums have one row"
+    return from_row(Spent, row)

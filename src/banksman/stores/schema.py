@@ -76,6 +76,25 @@ PROJECT: Final = table(
     flag("project", "paused"),
 )
 
+RUN: Final = table(
+    "run",
+    of_project(),
+    number("number"),
+    number("epoch"),
+    number("begun_at"),
+    text("limits"),
+    text("task_limits"),
+    text("project_limits"),
+    text("before"),
+    number_or_none("ended_at"),
+    text_or_none("end"),
+    text("reason"),
+    PrimaryKeyConstraint("project_id", "number"),
+    at_least("run", 0, "epoch"),
+    at_least("run", 1, "number"),
+    together("run", "ended_at", "end"),
+)
+
 TASK: Final = table(
     "task",
     identity(),
@@ -133,6 +152,7 @@ TASK_SPEC: Final = table(
     text("may_change"),
     text("kind"),
     text("gate"),
+    text("limits"),
     text("extra"),
     UniqueConstraint("project_id", "key", name="task_spec_key_once"),
     check("task_spec_key_there", column("key") != ""),

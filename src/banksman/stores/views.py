@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from banksman.core.budget import Limits, Spent
 from banksman.core.records import (
     Attempt,
     BreakpointEvent,
@@ -13,6 +14,7 @@ from banksman.core.records import (
     DecisionRecord,
     FileChange,
     Project,
+    Run,
     Turn,
     UsageRecord,
 )
@@ -62,6 +64,8 @@ class StatusView:
         revision: Grows with every change; equal revisions are equal views.
         counts: Number of tasks by status, zeros included.
         commands: Commands in the inbox that wait for an engine.
+        run: The run that began last; none if there was none.
+        spent: What the project has spent, by all runs.
     """
 
     project: Project
@@ -69,11 +73,18 @@ class StatusView:
     counts: Mapping[TaskStatus, int]
     tasks: tuple[TaskView, ...]
     commands: int = 0
+    run: Run | None = None
+    spent: Spent = field(default_factory=Spent)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskDetails:
-    """One task with all that is recorded of it, in the order in which it happened."""
+    """One task with all that is recorded of it, in the order in which it happened.
+
+    Attributes:
+        spent: What it has spent of its limits, since a person granted them anew.
+        limits: What it may spend: what the plan says, else what the last run said for all.
+    """
 
     task: Task
     attempts: tuple[Attempt, ...] = ()
@@ -84,6 +95,8 @@ class TaskDetails:
     checkpoints: tuple[Checkpoint, ...] = ()
     usage: tuple[UsageRecord, ...] = ()
     breakpoints: tuple[BreakpointEvent, ...] = ()
+    spent: Spent = field(default_factory=Spent)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from banksman.core.breakpoints import Resolution
 from banksman.core.records import Attempt, JournalEntry, StopWhy
 from banksman.core.task import DependencyPolicy, EntryStep, Task, TaskStatus
 from banksman.testing.simulation import History
+from banksman.testing.spending import counts_once, keeps_to_budgets
 from banksman.testing.world import Tree
 
 _GONE = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.FAILED})
@@ -299,5 +300,7 @@ PROMISES: Final[tuple[Callable[[History], Iterator[str]], ...]] = (
     _people_find_what_they_look_for,
     _answers_are_final,
     _no_defects,
+    keeps_to_budgets,
+    counts_once,
 )
 """All promises."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 
+from banksman.core.budget import Limits
 from banksman.core.plan import PlanItem
 from banksman.core.task import DependencyPolicy, Gate, TaskSpec
+from banksman.orchestration.budgets import Caps
 from banksman.orchestration.protocol import Point
 from banksman.testing.sim_agent import Plot, by_chance
 from banksman.testing.world import Faults
@@ -51,6 +53,7 @@ class Scenario:
         crash_at: A point at which the first engine to reach it dies.
         whims: What people do; none if nobody is there, not even to answer a breakpoint.
         plot: What becomes of each turn of an agent.
+        caps: What may be spent.
     """
 
     items: tuple[PlanItem, ...]
@@ -60,6 +63,30 @@ class Scenario:
     crash_at: Point | None = None
     whims: Whims | None = Whims()
     plot: Plot = by_chance
+    caps: Caps = field(default_factory=Caps)
+
+
+def caps_of(seed: int) -> Caps:
+    """Return what may be spent under a seed: in every third world it is not enough."""
+    if seed % 3:
+        return Caps()
+    random = Random(f"caps {seed}")
+    return Caps(
+        task=_limits(random, turns=3),
+        # Enough for something in each run: they end, and people begin again.
+        run=replace(_limits(random, turns=8), time_ms=random.choice((None, 600_000))),
+        project=_limits(random, turns=30),
+    )
+
+
+def _limits(random: Random, *, turns: int) -> Limits:
+    """Return limits that about as many usual turns reach, of some kinds and not of others."""
+    return Limits(
+        turns=random.choice((None, turns)),
+        time_ms=random.choice((None, turns * 60_000)),
+        tokens=random.choice((None, turns * 6_000)),
+        cost_microusd=random.choice((None, turns * 60_000)),
+    )
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -83,6 +110,7 @@ def scenario_of(seed: int) -> Scenario:
         ),
         parallel=random.choice((1, 1, 2, 2, 3, 4, 8)),
         rivals=random.random() < 0.3,
+        caps=caps_of(seed),
     )
 
 
@@ -121,6 +149,7 @@ def wild_scenario_of(seed: int) -> Scenario:
             serves=random.choice((0.0, 0.5)),
             replans=random.choice((0.0, 0.3)),
         ),
+        caps=caps_of(seed),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +19,7 @@ from banksman.core.outcome import (
     Stalled,
     Stopped,
     TimedOut,
+    Usage,
 )
 from banksman.core.retry import ErrorClass
 from banksman.core.task import Instant
@@ -29,10 +30,8 @@ SILENCE_S = 900.0
 WORK_S = 120.0
 ENDINGS: Final[Mapping[str, Outcome]] = MappingProxyType(
     {
-        "lost": Lost(),
         "error": Exited(code=1, text="it broke"),
         "stalled": Stalled(silent_s=SILENCE_S),
-        "timed_out": TimedOut(after_s=1.0),
         "question": Answered(text="which?", questions=("Which one?",)),
         "denied": Answered(text="done", denials=("run make",)),
         "refused": Refused(error=ErrorClass.AUTHENTICATION, message="log in"),
@@ -47,16 +46,18 @@ class Fate:
 
     Attributes:
         kind: `right` and `wrong` write work that passes and fails its check; `idle` writes
-            nothing; `rate_limited` and those of `ENDINGS` end as they say.
+            nothing; `lost`, `rate_limited` and those of `ENDINGS` end as they say.
         after_s: How long it takes.
         files: More that it writes, by path, whatever its kind; see `SimCheck` for what fails.
         reset_at: Until when the rate is limited, if the agent tells.
+        usage: What it costs, whatever its kind but `lost`; how long it took is added.
     """
 
     kind: str = "right"
     after_s: float = 60.0
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     reset_at: Instant | None = None
+    usage: Usage = field(default_factory=Usage)
 
 
 Plot = Callable[[World, Brief], Fate]
@@ -76,8 +77,19 @@ def by_chance(world: World, _: Brief) -> Fate:
     ):
         if world.strikes(share):
             after_s = SILENCE_S if kind == "stalled" else WORK_S * world.random.random()
-            return Fate(kind=kind, after_s=after_s)
-    return Fate(after_s=WORK_S * world.random.random())
+            return Fate(kind=kind, after_s=after_s, usage=usual(after_s))
+    after_s = WORK_S * world.random.random()
+    return Fate(after_s=after_s, usage=usual(after_s))
+
+
+def usual(after_s: float) -> Usage:
+    """Return what a turn of this length costs as a rule."""
+    return Usage(
+        model="simulated",
+        input_tokens=round(after_s * 100),
+        output_tokens=round(after_s),
+        cost_microusd=round(after_s * 1000),
+    )
 
 
 class SimAgent:
@@ -126,12 +138,15 @@ class SimAgent:
         if self._world.living(brief.task.id):
             self._world.doubled.append(brief.task.id)
         fate = self._plot(self._world, brief)
+        if fate.after_s > brief.timeout_s:
+            fate = replace(fate, kind="timed_out", after_s=brief.timeout_s)
         process = SimProcess(
             task_id=brief.task.id,
             attempt=brief.attempt,
             kind=fate.kind,
             files=fate.files,
             reset_at=fate.reset_at,
+            usage=replace(fate.usage, duration_ms=round(fate.after_s * 1000)),
         )
         self._world.processes[brief.spool] = process
         self._world.most_at_once = max(self._world.most_at_once, self._world.working())
@@ -157,10 +172,18 @@ class SimAgent:
         process = self._world.processes[spool]
         await process.ended.wait()
         self._hand.touch()
-        match process.kind:
-            case "stopped":
-                return Stopped(why=process.how)
-            case "rate_limited":
-                return RateLimited(reset_at=process.reset_at)
-            case kind:
-                return ENDINGS.get(kind, Answered(text="done"))
+        if process.kind == "lost":  # Nobody is left to tell what it cost.
+            return Lost()
+        return replace(_ended(process), usage=process.usage)
+
+
+def _ended(process: SimProcess) -> Outcome:
+    match process.kind:
+        case "stopped":
+            return Stopped(why=process.how)
+        case "timed_out":
+            return TimedOut(after_s=process.usage.duration_ms / 1000)
+        case "rate_limited":
+            return RateLimited(reset_at=process.reset_at)
+        case kind:
+            return ENDINGS.get(kind, Answered(text="done"))

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+from banksman.core.budget import Limits, Spent
 from banksman.core.records import Attempt, BreakpointEvent, Command, JournalEntry, Turn
 from banksman.core.task import ProjectId, Task
 from banksman.exceptions import (
@@ -65,6 +66,7 @@ class History:
     breakpoints: tuple[BreakpointEvent, ...] = ()
     commands: tuple[Command, ...] = ()
     integrated: str | None = None
+    spent: Spent = field(default_factory=Spent)
 
 
 class Simulation:
@@ -82,6 +84,7 @@ class Simulation:
         self.project_id = self._begin()
         self.lives = 0
         self._items = scenario.items
+        self._caps = scenario.caps
         self._whims = scenario.whims or NO_WHIMS
         self._people = None if scenario.whims is None else self._persons(seed)
 
@@ -113,8 +116,11 @@ class Simulation:
         try:
             while self.lives < LIVES_MAX and self._loop.time() < 30 * DAY_S:
                 end = await self._life()
-                if end not in {None, RunEnd.INTERRUPTED}:
+                if end not in {None, RunEnd.INTERRUPTED, RunEnd.CAPPED}:
                     return end
+                if end is RunEnd.CAPPED:
+                    # What each run may spend, the next one has; for all, somebody gives more.
+                    self._caps = replace(self._caps, project=_doubled(self._caps.project))
                 await asyncio.sleep(self._random.random() * 60)
                 if self._happens(self._whims.serves):
                     await self._one_engine(Engine.serve_once)
@@ -193,6 +199,7 @@ class Simulation:
         manner = Manner(
             default_agent="simulated",
             rules=RunRules(parallel=self._scenario.parallel, poll_s=20.0),
+            caps=self._caps,
             reach=Reacher(self, hand),
         )
         assembly = Assembly(ports, self.project_id, manner)
@@ -238,6 +245,7 @@ class Simulation:
                 breakpoints=tx.breakpoints(self.project_id),
                 commands=self._commands(tx),
                 integrated=tx.project(self.project_id).integrated,
+                spent=tx.spent(self.project_id),
             )
 
     def _commands(self, tx: Transaction) -> tuple[Command, ...]:
@@ -260,6 +268,15 @@ class Reacher:
 def simulate(seed: int, path: Path) -> History:
     """Run the scenario of a seed on a new database at `path`."""
     return Simulation(scenario_of(seed), seed, path).run()
+
+
+def _doubled(limits: Limits) -> Limits:
+    return Limits(
+        turns=limits.turns and 2 * limits.turns,
+        time_ms=limits.time_ms and 2 * limits.time_ms,
+        tokens=limits.tokens and 2 * limits.tokens,
+        cost_microusd=limits.cost_microusd and 2 * limits.cost_microusd,
+    )
 
 
 _DEADLY = (SimulatedCrash, StoreException, StaleWriterException)

@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from types import MappingProxyType
 
+from banksman.core.outcome import Usage
 from banksman.core.task import Instant
 
 Tree = Mapping[str, str]
@@ -58,6 +59,7 @@ class SimProcess:
         how: Why it was stopped.
         files: More that it writes in the end.
         wrote: The work that it left, of which there is no other like it.
+        usage: What it costs.
     """
 
     task_id: int
@@ -68,6 +70,7 @@ class SimProcess:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     wrote: str = ""
     reset_at: Instant | None = None
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from banksman.core.records import (
 )
 from banksman.core.task import Task, TaskStatus
 from banksman.orchestration.assembly import Assembly, Manner, Ports
+from banksman.orchestration.budgets import Caps
 from banksman.orchestration.engine import Engine, RunEnd, RunRules
 from banksman.orchestration.protocol import Point
 from banksman.ports import Agent, Check, Store, Transaction, Workspaces, Written
@@ -82,6 +83,7 @@ class Stage:
         self.disk = FakeDisk()
         self.plot = Plot(fates or {})
         self.rules = replace(rules or RunRules(parallel=1), poll_s=POLL_S)
+        self.caps = Caps()
         self.workspaces: Callable[[Hand], Workspaces] = SimWorkspaces
         self.checks: Callable[[Hand], Check] = SimCheck
         self.agent: Callable[[Hand], Agent] = lambda hand: SimAgent(hand, self.plot)
@@ -140,7 +142,10 @@ class Stage:
             disk=self.disk,
         )
         manner = Manner(
-            default_agent="simulated", rules=self.rules, reach=lambda at: self._reach(at, grip)
+            default_agent="simulated",
+            rules=self.rules,
+            caps=self.caps,
+            reach=lambda at: self._reach(at, grip),
         )
         assembly = Assembly(ports, self.project_id, manner)
         assembly.import_plan(self.items)

@@ -170,6 +170,11 @@ ROWS: Final[Mapping[str, Mapping[str, object]]] = {
         "on_dependency_failure": "block",
         "kind": "fix",
         "gate": "none",
+        "limits": "{}",
+    },
+    "run": {
+        **dict.fromkeys(("limits", "task_limits", "project_limits", "before", "reason"), "{}"),
+        **dict.fromkeys(("project_id", "number", "epoch", "begun_at"), 1),
     },
     "dependency": {"task_id": 1, "needs_id": 2},
     "journal": {
@@ -313,6 +318,10 @@ WRONG: Final = (
     ("checkpoint", {"attempt": 8}),
     ("file_change", {"change": "blessed"}),
     ("file_change", {"added": -1}),
+    ("run", {"number": 0}),
+    ("run", {"epoch": -1}),
+    ("run", {"ended_at": 1}),
+    ("run", {"project_id": 7}),
     ("usage", {"cost_microusd": -1}),
     ("usage", {"retries": -1}),
     ("usage", {"attempt": 8}),

@@ -1,0 +1,138 @@
+"""What may still be spent: asked before each claim and before each turn.
+
+What was spent is read from the store each time. A run begins when an engine takes the plan up,
+and what the project had spent by then is recorded with it: all that is recorded from then on is
+the run's own, also what an agent that an earlier engine started costs. Its time alone is by the
+monotonic clock, since the time of day may jump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from banksman.core.breakpoint_rules import granted_after
+from banksman.core.budget import Limits, Spent, exceeded, filled, least, left
+from banksman.core.records import Run
+from banksman.core.task import ProjectId, Task
+from banksman.ports import Clock, Transaction
+from banksman.state.state_manager import StateManager
+
+NOTHING: Final = Spent()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caps:
+    """What may be spent.
+
+    Attributes:
+        task: By each task, where the plan does not say it.
+        run: By the run; its time is how long it goes on.
+        project: By all runs together.
+    """
+
+    task: Limits = field(default_factory=Limits)
+    run: Limits = field(default_factory=Limits)
+    project: Limits = field(default_factory=Limits)
+
+
+class Budgets:
+    """Keeps one engine's run within its limits, and each task within its own."""
+
+    def __init__(
+        self, state: StateManager, project_id: ProjectId, *, caps: Caps, clock: Clock
+    ) -> None:
+        self._state = state
+        self._project_id = project_id
+        self._caps = caps
+        self._clock = clock
+        self._run: Run | None = None
+        self._began_s = clock.monotonic()
+
+    def begin(self, tx: Transaction) -> Run:
+        """Return the run that begins now, recorded."""
+        last = tx.last_run(self._project_id)
+        self._began_s = self._clock.monotonic()
+        self._run = Run(
+            project_id=self._project_id,
+            number=1 if last is None else last.number + 1,
+            epoch=tx.project(self._project_id).epoch,
+            begun_at=self._clock.now(),
+            limits=self._caps.run,
+            task_limits=self._caps.task,
+            project_limits=self._caps.project,
+            before=tx.spent(self._project_id),
+        )
+        self._state.record(tx, "run.begun", self._run)
+        return self._run
+
+    def end(self, tx: Transaction, end: str, reason: str = "") -> None:
+        """Record how the run ended; an engine that only serves the inbox began none."""
+        if self._run is None:
+            return
+        over = replace(self._run, ended_at=self._clock.now(), end=end, reason=reason)
+        self._state.record(tx, "run.ended", over, reason=end)
+
+    def run_over(self, tx: Transaction) -> str | None:
+        """Return in words which limit of the run or the project is reached; none if none is."""
+        return self._run_over(tx, NOTHING)
+
+    def task_over(self, tx: Transaction, task: Task) -> str | None:
+        """Return which limit of a task is reached, in words; none if none is."""
+        return self._task_over(tx, task, NOTHING)
+
+    def over(self, tx: Transaction, task: Task, more: Spent = NOTHING) -> str | None:
+        """Return which limit forbids the task another turn, in words; none if none does.
+
+        Args:
+            tx: The transaction to read in.
+            task: The task.
+            more: What was spent and is not recorded yet.
+        """
+        return self._task_over(tx, task, more) or self._run_over(tx, more)
+
+    def allowance(self, tx: Transaction, task: Task) -> Limits:
+        """Return what is left for a turn of a task: the least of what all limits leave."""
+        own = self._limits_of(task)
+        # Most tasks have no limit; then nothing is asked.
+        allowance = left(own, self._spent_on(tx, task)) if own.any else own
+        for _, limits, spent in self._shared():
+            if limits.any:
+                allowance = least(allowance, left(limits, spent(tx)))
+        return allowance
+
+    def _task_over(self, tx: Transaction, task: Task, more: Spent) -> str | None:
+        limits = self._limits_of(task)
+        words = exceeded(limits, self._spent_on(tx, task).plus(more)) if limits.any else None
+        return words and f"the task has spent {words}"
+
+    def _run_over(self, tx: Transaction, more: Spent) -> str | None:
+        for name, limits, spent in self._shared():
+            words = exceeded(limits, spent(tx, more)) if limits.any else None
+            if words:
+                return f"the {name} has spent {words}"
+        return None
+
+    def _shared(self) -> tuple[tuple[str, Limits, Callable[..., Spent]], ...]:
+        """Return the limits that all tasks share, with what says what was spent of them."""
+        return (
+            ("run", self._caps.run, self._spent_in_run),
+            ("project", self._caps.project, self._spent),
+        )
+
+    def _limits_of(self, task: Task) -> Limits:
+        return filled(task.spec.limits, self._caps.task)
+
+    def _spent_on(self, tx: Transaction, task: Task) -> Spent:
+        granted = granted_after(task.id, tx.breakpoints(task.project_id))
+        return tx.spent_on(task.id, after=granted)
+
+    def _spent(self, tx: Transaction, more: Spent = NOTHING) -> Spent:
+        return tx.spent(self._project_id).plus(more)
+
+    def _spent_in_run(self, tx: Transaction, more: Spent = NOTHING) -> Spent:
+        before = NOTHING if self._run is None else self._run.before
+        # By the clock on the wall, whatever the agents took of it.
+        time_ms = round((self._clock.monotonic() - self._began_s) * 1000)
+        return replace(self._spent(tx, more).since(before), time_ms=time_ms)
