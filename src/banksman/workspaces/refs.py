@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Final
 
 from banksman.exceptions import WorkspaceException
 from banksman.workspaces.git import REFUSED, Answer, Git, Place
+
+_TRIES: Final = 20
+_BETWEEN_S: Final = 0.05
 
 
 class Refs:
@@ -63,7 +68,7 @@ class Refs:
 
     async def checked_out(self, branch: str) -> Path | None:
         """Return a worktree in which the branch is checked out."""
-        answer = await self._run("worktree", "list", "--porcelain", "-z")
+        answer = await self._worktrees()
         place = b""
         for line in answer.parts:
             word, _, value = line.partition(b" ")
@@ -71,6 +76,16 @@ class Refs:
             if word == b"branch" and value == f"refs/heads/{branch}".encode():
                 return Path(place.decode("utf-8", "surrogateescape"))
         return None
+
+    async def _worktrees(self) -> Answer:
+        words = ("worktree", "list", "--porcelain", "-z")
+        # Git dies of a worktree that somebody, we or the user, is just about to make.
+        for _ in range(_TRIES - 1):
+            answer = await self._run(*words, accept=(0, REFUSED))
+            if answer.code == 0:
+                return answer
+            await asyncio.sleep(_BETWEEN_S)
+        return await self._run(*words)
 
     async def _run(self, *args: str, accept: tuple[int, ...] = (0,)) -> Answer:
         return await self._git.run(self._place, *args, accept=accept)

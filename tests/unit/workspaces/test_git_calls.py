@@ -12,6 +12,7 @@ import pytest
 from banksman.exceptions import WorkspaceException
 from banksman.workspaces.git import Git, Place
 from banksman.workspaces.locks import free, hold
+from banksman.workspaces.refs import Refs
 from tests.conformance.workspaces.scene import Scene
 
 
@@ -49,6 +50,23 @@ def test_hooks_monitors_signatures_and_upkeep_are_off(scene: Scene) -> None:
         "maintenance.auto=false",
     } < set(told)
     assert told[-1] == "commit"
+
+
+def test_a_worktree_that_is_half_made_is_waited_for(scene: Scene) -> None:
+    scene.git("worktree", "add", "-q", "-b", "other", str(scene.folder / "linked"))
+    common = scene.repo / ".git" / "worktrees" / "linked" / "commondir"
+    whole = common.read_text()
+    common.write_text("")
+    refs = Refs(scene.caller(), Place(git_dir=scene.repo / ".git"))
+
+    async def scenario() -> Path | None:
+        asyncio.get_running_loop().call_later(0.1, common.write_text, whole)
+        return await refs.checked_out("other")
+
+    assert asyncio.run(scenario()) == scene.folder / "linked"
+    common.write_text("")
+    with pytest.raises(WorkspaceException, match="worktree list"):
+        asyncio.run(refs.checked_out("other"))
 
 
 def test_an_error_names_the_command_and_what_git_said(scene: Scene) -> None:
