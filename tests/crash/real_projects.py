@@ -208,7 +208,11 @@ def assert_done_once(project: Project, keys: dict[str, list[str]]) -> None:
     works = [project.git("show", f"banksman/target:{key}.py") for key in keys]
     assert works == ["done = True\n"] * len(keys), "whose first turn was wrong was told so"
     assert project.git("status", "--porcelain") == ""
-    assert len(project.git("worktree", "list").splitlines()) == 1
+    listed = project.git("worktree", "list", "--porcelain").split("\n\n")[1:]
+    # Nobody works in a spare, and there is one for each that git knows.
+    spares = Path(project.environ["XDG_STATE_HOME"]).glob("banksman/*/spares/*")
+    worktrees = [one.splitlines()[0].removeprefix("worktree ") for one in listed if one]
+    assert sorted(worktrees) == sorted(map(str, spares))
     assert_rebuilt(project)
     assert survivors(project) == []
 
