@@ -21,6 +21,7 @@ from banksman.config.json_lines import FILE_BYTES_MAX, LINE_BYTES_MAX
 from banksman.config.limits_model import LimitsSection, LimitsTable
 from banksman.config.plan import YAML_BYTES_MAX
 from banksman.config.plan_model import TASKS_MAX, PlanHead, TaskEntry
+from banksman.config.sandbox_model import SandboxTable
 from banksman.config.schemas import SCHEMAS, made_text
 from banksman.config.settings import CONFIG_BYTES_MAX
 from banksman.config.settings_model import (
@@ -158,13 +159,15 @@ _CONFIG_NOTES: Final = f"""\
   git's own folder.
 - `XDG_STATE_HOME`: where the folder for worktrees and checkouts lies, if `[workspaces] root`
   does not say it.
+- `BANKSMAN_SANDBOX`: `on` or `off`, instead of `[sandbox] mode`; `--no-sandbox` counts more.
 - `NO_COLOR`: set to anything, it turns colours off.
 
 Agents and checks inherit `PATH`, `HOME`, `LANG`, `LANGUAGE`, `LC_*`, `TZ`, `TMPDIR`, `USER`,
 `LOGNAME`, `SHELL`, `TERM`, the `XDG_` variables of caches, configuration, data and state, and
 those that say where certificates are (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `NODE_EXTRA_CA_CERTS`,
 `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `GIT_SSL_CAINFO`); everything else stays out of their
-sight.
+sight. In the sandbox `HOME` is another, and those that name places of yours are missing (see
+the [page about it](../explanation/sandbox.md)).
 
 ## Limits
 
@@ -196,6 +199,7 @@ def configuration_page() -> str:
         _section("`[limits]`", LimitsSection),
         _section("`[limits.task]`, `[limits.run]` and `[limits.project]`", LimitsTable),
         _section("`[workspaces]`", WorkspacesTable),
+        _section("`[sandbox]`", SandboxTable),
         _section("`[agents.<name>]` and `[checks.<name>]`", PluginTable),
         *(_plugin(kind, model) for kind, model in _AGENTS.items()),
     )

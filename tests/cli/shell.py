@@ -113,7 +113,11 @@ class Shell:
 def own_environment(home: Path) -> dict[str, str]:
     """Return an environment in which nothing of the user's own settings counts."""
     return {
-        "PATH": os.environ["PATH"],
+        **{
+            name: os.environ[name]
+            for name in ("PATH", "BANKSMAN_SANDBOX")
+            if name in os.environ
+        },
         "HOME": str(home),
         "XDG_STATE_HOME": str(home / "state"),
         "LANG": "C.UTF-8",

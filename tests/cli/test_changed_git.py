@@ -1,4 +1,7 @@
-"""An agent that changes git's configuration: nothing of it runs, and a person is asked."""
+"""An agent that changes git's configuration: nothing of it runs, and a person is asked.
+
+In the sandbox it could not.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ def test_a_planted_filter_and_hook_are_named_and_not_run(shell: Shell) -> None:
         'h=$(git rev-parse --git-common-dir)/hooks; mkdir -p "$h"; echo exit > "$h/pre-push"'
     )
     (shell.folder / "banksman.toml").write_text(
-        f"[run]\nparallel = 1\nagent = 'plain'\n[agents.evil]\ntype = 'command'\n"
+        "[run]\nparallel = 1\nagent = 'plain'\n[sandbox]\nmode = 'off'\n"
+        "[agents.evil]\ntype = 'command'\n"
         f"command = {json.dumps(['sh', '-c', plants])}\n"
         "[agents.plain]\ntype = 'command'\nshell = 'echo done = 1 > plain.py'\n"
     )

@@ -72,7 +72,7 @@ def test_a_run_with_all_streams_closed_prints_into_no_file_of_its_own(shell: She
 
 def test_a_run_outlives_its_terminal(shell: Shell) -> None:
     plan(shell, {"key": "one", "title": "Write one"})
-    go = shell.folder.parent / "go"
+    go = shell.folder / "go"
     os.mkfifo(go)
     settings = shell.folder / "banksman.toml"
     settings.write_text(settings.read_text().replace("echo", f"cat {go}; echo"))

@@ -10,7 +10,7 @@ from typing import Final
 
 from banksman.core.task import Instant
 from banksman.executors.local import LocalExecutor
-from banksman.executors.sandbox import Sandbox, find_program
+from banksman.executors.sandbox import Sandbox, find_bubblewrap
 from banksman.ports import Confinement, ProcessSpec
 
 
@@ -50,7 +50,7 @@ def scanning(root: Path) -> LocalExecutor:
 
 
 def a_sandbox(empty: Path) -> Sandbox:
-    program = find_program()
+    program = find_bubblewrap()
     assert program is not None
     empty.touch()
     return Sandbox(program=program, empty=empty)

@@ -71,6 +71,7 @@ class TestLocalExecutor(ExecutorContract):
         assert died.returncode == -signal.SIGKILL
 
 
+@pytest.mark.usefixtures("sandbox_holds")
 class TestBoxes(TestLocalExecutor):
     """The first layer: trees in a PID namespace of their own."""
 

@@ -131,7 +131,11 @@ def make_project(folder: Path, keys: dict[str, list[str]], settings: str = SETTI
     root = folder / "project"
     root.mkdir()
     environ = {
-        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+        **{
+            name: os.environ[name]
+            for name in ("PATH", "PYTHONPATH", "BANKSMAN_SANDBOX")
+            if name in os.environ
+        },
         "HOME": str(folder),
         "XDG_STATE_HOME": str(folder / "state"),
     }

@@ -23,8 +23,7 @@ SLOW = """\
 type = "command"
 shell = '''
 echo "half = True" > half.py
-touch ../begun
-while [ ! -e ../go ]; do sleep 0.05; done
+while [ ! -e "$(git rev-parse --git-common-dir)/go" ]; do sleep 0.05; done
 '''
 """
 
@@ -133,7 +132,7 @@ signal.pause()
 
 
 def test_the_programs_of_agents_do_not_ignore_a_hangup(tmp_path: Path) -> None:
-    settings = SLOW.replace("touch ../begun", "grep SigIgn /proc/self/status > ../begun")
+    settings = SLOW.replace('echo "half = True"', "grep SigIgn /proc/self/status")
     project = make_project(tmp_path, {"t0": []}, settings)
     told = _told(project, "--json")
     try:
@@ -214,14 +213,11 @@ def _status(project: Project) -> dict[str, Any]:
 
 def _begun(project: Project) -> list[Path]:
     root = project.root.parent / "state"
-    return list(root.glob("banksman/*/work/begun"))
+    return list(root.glob("banksman/*/work/*/half.py"))
 
 
 def _let_go(project: Project) -> None:
-    root = project.root.parent / "state"
-    until(lambda: bool(list(root.glob("banksman/*/work"))), "the first workspace")
-    (folder,) = root.glob("banksman/*/work")
-    (folder / "go").touch()
+    (project.root / ".git" / "go").touch()
 
 
 def _ended(project: Project) -> None:

@@ -15,8 +15,7 @@ SLOW = """\
 type = "command"
 shell = '''
 echo "half = True" > half.py
-touch ../begun
-while [ ! -e ../go ]; do sleep 0.05; done
+while [ ! -e "$(git rev-parse --git-common-dir)/go" ]; do sleep 0.05; done
 '''
 """
 
@@ -27,8 +26,7 @@ def test_the_first_interrupt_lets_what_runs_finish_and_claims_nothing(tmp_path: 
     try:
         until(lambda: bool(_begun(project)), "the first agent's start")
         engine.send_signal(signal.SIGINT)
-        (workspace,) = _begun(project)
-        (workspace / "go").touch()
+        (project.root / ".git" / "go").touch()
         _, errors = engine.communicate(timeout=PATIENCE_S)
     finally:
         engine.kill()
@@ -66,9 +64,9 @@ def test_the_second_interrupt_stops_the_agents_and_keeps_their_work(tmp_path: Pa
 
 
 def _begun(project: Project) -> list[Path]:
-    """Return the folders of workspaces whose agent has begun."""
+    """Return what agents have written first."""
     root = project.root.parent / "state"
-    return [mark.parent for mark in root.glob("banksman/*/work/begun")]
+    return list(root.glob("banksman/*/work/*/half.py"))
 
 
 def _states(project: Project) -> dict[str, str]:

@@ -231,7 +231,7 @@ SHAPE_RULES: Final = (
             {
                 "banksman.core.sample": "",
                 "banksman.core.started": "import banksman.core.sample\n",
-                "banksman.cli.main": "RUN = ('python', '-m', 'banksman.core.started')\n",
+                "banksman.__main__": "RUN = ('python', '-m', 'banksman.core.started')\n",
             },
             {"banksman.testing.x": "", "tests.test_x": "from banksman.testing import x\n"},
         ),

@@ -11,17 +11,19 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from banksman.agents.claude_endings import outcome_of
 from banksman.agents.claude_stream import LAST_WORDS, read_stream
+from banksman.agents.home import Needs
 from banksman.agents.settings import ClaudeSettings, read_settings
 from banksman.agents.turns import Turns
 from banksman.core.outcome import Outcome, Refused
 from banksman.core.retry import ErrorClass
-from banksman.ports import AgentHost, Brief, ProcessEnd, ProcessSpec
+from banksman.ports import AgentHost, Brief, Confinement, ProcessEnd, ProcessSpec
 
 OLDEST: Final = (2, 0, 30)
 """The first version with all options of a turn; `--max-budget-usd` came last."""
@@ -51,7 +53,8 @@ class ClaudeCode:
     def __init__(self, settings: ClaudeSettings, host: AgentHost) -> None:
         self._settings = settings
         self._host = host
-        self._turns = Turns(host, read=_read, last_words=LAST_WORDS)
+        needs = Needs(network=settings.network, home=settings.home)
+        self._turns = Turns(host, read=_read, last_words=LAST_WORDS, needs=needs)
         passed = {
             name: host.variables[name] for name in settings.pass_env if name in host.variables
         }
@@ -67,9 +70,6 @@ class ClaudeCode:
         unfit = await self._unfit(brief, self._program)
         if unfit is not None:
             return unfit
-        if self._host.sandboxed and brief.turn == 1:
-            # Later the home is the agent's: nothing that it left there is written through.
-            self._furnish(brief.home)
         goes_on = self._goes_on(brief)
         told = brief.followup if goes_on and brief.followup else brief.prompt
         argv = (self._program, *self._options(brief, goes_on=goes_on))
@@ -94,6 +94,7 @@ class ClaudeCode:
         if self._is_fit:
             return None
         spec = version_spec(program, cwd=brief.workspace, env=self._env, marker=brief.execution)
+        spec = replace(spec, confinement=Confinement(home=brief.home))
         spool = f"{brief.spool}-version"
         end = await self._host.executor.run(spool, spec)
         self._host.executor.discard(spool)
@@ -142,16 +143,6 @@ class ClaudeCode:
         home = brief.home if self._host.sandboxed else Path(self._env.get("HOME", "/"))
         folder = Path(self._env.get("CLAUDE_CONFIG_DIR") or home / ".claude")
         return list(folder.glob(f"projects/*/{session_of(brief)}.jsonl"))
-
-    def _furnish(self, home: Path) -> None:
-        """Give the agent's own home what it needs of the user's, as it is now."""
-        user = Path(self._host.environment.get("HOME", "/"))
-        for name in self._settings.home:
-            source, target = user / name, home / name
-            if source.is_file() and not target.exists():
-                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
-                target.chmod(0o600)
 
 
 def from_settings(table: Mapping[str, object], host: AgentHost) -> ClaudeCode:

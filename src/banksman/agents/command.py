@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+from banksman.agents.home import Needs
 from banksman.agents.settings import CommandSettings, read_settings
 from banksman.agents.turns import Turns, by_code
 from banksman.core.outcome import Outcome
@@ -24,7 +25,9 @@ class CommandAgent:
 
     def __init__(self, settings: CommandSettings, host: AgentHost) -> None:
         self._settings = settings
-        self._turns = Turns(host, read=partial(by_code, ok_codes=settings.ok_codes))
+        needs = Needs(network=settings.network, home=settings.home)
+        read = partial(by_code, ok_codes=settings.ok_codes)
+        self._turns = Turns(host, read=read, needs=needs)
         passed = {
             name: host.variables[name] for name in settings.pass_env if name in host.variables
         }

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictBool,
     StrictInt,
     StrictStr,
     ValidationError,
@@ -22,6 +23,7 @@ from pydantic_core import ErrorDetails
 from banksman.exceptions import InputException
 
 Model = TypeVar("Model", bound=BaseModel)
+
 
 VariableName = Annotated[StrictStr, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -67,6 +69,9 @@ class CommandSettings(BaseModel):
         env: Variables to set.
         pass_env: Variables to pass on from the engine's own environment.
         ok_codes: Exit codes of an agent that has no error to report.
+        network: Whether it has a network in the sandbox.
+        home: Files below your `HOME` that it gets a copy of in its own, in a sandbox, before
+            its first turn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,6 +82,8 @@ class CommandSettings(BaseModel):
     env: Mapping[VariableName, StrictStr] = Field(default_factory=dict[str, str])
     pass_env: tuple[VariableName, ...] = ()
     ok_codes: tuple[StrictInt, ...] = (0,)
+    network: StrictBool = True
+    home: tuple[Annotated[StrictStr, AfterValidator(_inner)], ...] = ()
 
     @model_validator(mode="after")
     def _names_one_program(self) -> CommandSettings:
@@ -109,6 +116,7 @@ class ClaudeSettings(BaseModel):
         env: Variables to set.
         pass_env: Variables to pass on from the engine's own environment.
         home: Files below your `HOME` that it gets a copy of in its own, in a sandbox.
+        network: Whether it has a network in the sandbox; its provider needs one.
         extra_args: Further arguments, for what there is no setting.
     """
 
@@ -129,6 +137,7 @@ class ClaudeSettings(BaseModel):
     home: tuple[Annotated[StrictStr, AfterValidator(_inner)], ...] = (
         ".claude/.credentials.json",
     )
+    network: StrictBool = True
     extra_args: tuple[Annotated[StrictStr, AfterValidator(_not_ours)], ...] = ()
 
 

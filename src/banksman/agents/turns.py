@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from banksman.agents.home import Needs, furnish
 from banksman.core.outcome import (
     Answered,
     Exited,
@@ -23,7 +24,7 @@ from banksman.core.outcome import (
     TimedOut,
     Usage,
 )
-from banksman.ports import AgentHost, Brief, ProcessEnd, ProcessSpec
+from banksman.ports import AgentHost, Brief, Confinement, ProcessEnd, ProcessSpec
 
 RATE_LIMITED: Final = 75
 """Exit code by which a program says "try again later" (EX_TEMPFAIL of sysexits.h)."""
@@ -37,8 +38,12 @@ Read = Callable[[ProcessEnd], Outcome]
 class Turns:
     """Starts, finds, stops and forgets the turns of an agent."""
 
-    def __init__(self, host: AgentHost, *, read: Read, last_words: str = "") -> None:
+    def __init__(
+        self, host: AgentHost, *, read: Read, last_words: str = "", needs: Needs | None = None
+    ) -> None:
         """Turns end as `read` says of their programs, which may have last words (see there)."""
+        self._needs = needs or Needs()
+        self._user_home = Path(host.environment.get("HOME", "/")) if host.sandboxed else None
         self._executor = host.executor
         self._scratch = host.scratch.absolute()
         self._read = read
@@ -65,6 +70,9 @@ class Turns:
     ) -> Outcome:
         """Run a program as this turn, with `env` and the variables of the turn."""
         self._write_prompt(brief)
+        if self._user_home is not None and brief.turn == 1:
+            # Later the home is the agent's: nothing that it left there is written through.
+            furnish(brief.home, self._user_home, self._needs.home)
         spec = ProcessSpec(
             argv=argv,
             cwd=brief.workspace,
@@ -74,6 +82,12 @@ class Turns:
             silence_s=brief.silence_s,
             last_words=self._last_words,
             marker=brief.execution,
+            confinement=Confinement(
+                home=brief.home,
+                writable=(brief.workspace,),
+                readable=(self.prompt_file(brief),),
+                network=self._needs.network,
+            ),
         )
         await self._executor.start(brief.spool, spec)
         return self._outcome(brief, await self._executor.wait(brief.spool))

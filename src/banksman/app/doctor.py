@@ -14,11 +14,14 @@ from typing import Final
 
 from banksman.agents.claude_code import find_program
 from banksman.app.claude_look import claude_found
+from banksman.app.confining import WITHOUT, trouble
 from banksman.app.reads import Place, engine_lives, find_place, is_begun
 from banksman.config.detect import AGENTS
 from banksman.config.environment import base_environment
 from banksman.config.settings import Flags, load_settings
 from banksman.exceptions import BanksmanException
+from banksman.executors.processes import LAYER
+from banksman.executors.sandbox import find_bubblewrap
 from banksman.stores.place import refuse_network
 from banksman.stores.reader import Reader
 from banksman.workspaces.git import Git
@@ -26,6 +29,7 @@ from banksman.workspaces.repository import Repository, count_dirty, inspect
 
 _FREE_BYTES_MIN: Final = 1 << 30
 _MIB: Final = 1 << 20
+_SWITCHED: Final = "agents and checks can do all that you can do"
 
 
 class Verdict(StrEnum):
@@ -81,12 +85,7 @@ def _findings(
     yield _agents(environ)
     yield from _claude(environ)
     yield _free(place)
-    yield _found(
-        "sandbox",
-        Verdict.NOTE,
-        "there is none yet: agents and checks can do all that you can do; run them in a "
-        "container if you do not trust them",
-    )
+    yield from _sandbox(place, environ, config)
 
 
 def _git(environ: Mapping[str, str]) -> Finding:
@@ -194,6 +193,33 @@ def _claude(environ: Mapping[str, str]) -> Iterator[Finding]:
     if program is not None:
         bad, message = asyncio.run(claude_found(program, environ))
         yield _found("claude-code", Verdict.NOTE if bad else Verdict.FINE, message)
+
+
+def _sandbox(
+    place: Place, environ: Mapping[str, str], config: Path | None
+) -> Iterator[Finding]:
+    """Yield what holds of the sandbox, part by part."""
+    why = trouble()
+    wanted = _is_wanted(place, environ, config)
+    if why:
+        verdict = Verdict.BAD if wanted else Verdict.NOTE
+        yield _found("sandbox", verdict, f"there is none: {why}; or: {WITHOUT}")
+    elif wanted:
+        yield _fine("sandbox", f"holds, by {find_bubblewrap()}: the machine is read-only")
+        yield _fine("network", "agents have it unless `network = false`, checks do not")
+    else:
+        yield _found("sandbox", Verdict.NOTE, f"holds here, and is switched off: {_SWITCHED}")
+    layer = "the PID namespace of its sandbox" if wanted and not why else LAYER
+    yield _fine("processes", f"a tree of processes is ended by {layer}")
+
+
+def _is_wanted(place: Place, environ: Mapping[str, str], config: Path | None) -> bool:
+    try:
+        settings = load_settings(place.work_tree, Flags(config=config), environ)
+    except BanksmanException:
+        # It is told as what it is.
+        return True
+    return settings.sandbox.confined
 
 
 def _free(place: Place) -> Finding:

@@ -33,6 +33,8 @@ _TOLD: Final = frozenset(
         "claims.freed",
         "store.waited",
         "plan.stalled",
+        "sandbox.off",
+        "sandbox.on",
     }
 )
 

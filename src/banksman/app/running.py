@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from banksman.app.clock import SystemClock
+from banksman.app.confining import project_sandbox, require_sandbox
 from banksman.app.disk import MachineDisk
 from banksman.app.owning import owned
-from banksman.app.reads import Place, find_place
+from banksman.app.reads import Place, find_place, open_project
 from banksman.checks import checks_from, outfit_digest
 from banksman.config.plan import load_plan
 from banksman.config.settings import Flags, Settings, load_settings
@@ -53,6 +54,7 @@ class RunRequest:
             `[limits] run`.
         prune: Cancel tasks that the plan no longer names.
         base: The user's branch to start from, when a project is first run.
+        sandbox: Whether agents and checks are confined, instead of what is configured.
         reach: Called at each point of the protocol; for tests.
     """
 
@@ -65,6 +67,7 @@ class RunRequest:
     limits: Mapping[str, object] = field(default_factory=dict[str, object])
     prune: bool = False
     base: str | None = None
+    sandbox: bool | None = None
     reach: Reach = pass_by
 
 
@@ -74,9 +77,13 @@ class PlanRun:
     Attributes:
         imported: What reading the plan did.
         state_dir: The folder of the state.
+        confined: Whether agents and checks are.
     """
 
-    def __init__(self, assembly: Assembly, imported: Imported, state_dir: Path) -> None:
+    def __init__(
+        self, assembly: Assembly, imported: Imported, state_dir: Path, *, confined: bool
+    ) -> None:
+        self.confined = confined
         self._engine = assembly.engine
         self.imported = imported
         self.state_dir = state_dir
@@ -108,12 +115,18 @@ async def plan_run(request: RunRequest) -> AsyncGenerator[PlanRun]:
         plan=request.plan,
         parallel=request.parallel,
         limits=request.limits,
+        sandbox=request.sandbox,
     )
     settings = load_settings(place.work_tree, flags, request.environ)
     items = _plan(settings)
+    require_sandbox(settings)
     async with _owned(place, settings, request) as assembly:
         imported = assembly.import_plan(items, prune=request.prune)
-        yield PlanRun(assembly, imported, place.state_dir)
+        confined = settings.sandbox.confined
+        with open_project(place) as (reader, known):
+            if reader.status(known.id).confined != confined:
+                assembly.note_confinement(confined=confined)
+        yield PlanRun(assembly, imported, place.state_dir, confined=confined)
 
 
 def serve_once(start: Path, environ: Mapping[str, str]) -> None:
@@ -164,7 +177,10 @@ async def _assembled(
     project = known or _new_project(store, settings, repository)
     trust = Trust(git, repository.common_dir, place.trust)
     await trust.begin(anew=_is_idle(store, project))
-    executor = LocalExecutor(place.state_dir / "spool", clock)
+    root = workspaces_root(settings, repository)
+    executor = LocalExecutor(
+        place.state_dir / "spool", clock, sandbox=project_sandbox(place, settings, root)
+    )
     await executor.sweep(_open_spools(store, project))
     ports = Ports(
         store=store,
@@ -174,7 +190,7 @@ async def _assembled(
         workspaces=GitWorkspaces(
             repository,
             git=git,
-            root=workspaces_root(settings, repository),
+            root=root,
             state=place.state_dir,
             executor=executor,
             settings=_workspace_settings(settings),
@@ -281,6 +297,7 @@ def _agents(
         variables=request.environ,
         root=settings.file.parent if settings.file else place.work_tree,
         scratch=place.state_dir / "scratch",
+        sandboxed=settings.sandbox.confined,
     )
     agents: dict[str, Agent] = {}
     for name, plugin in settings.agents.items():
@@ -317,5 +334,6 @@ def _made_checks(
             linked=settings.workspaces.linked,
             ports=settings.workspaces.ports,
             environment=settings.environment,
+            confined=settings.sandbox.confined,
         ),
     )

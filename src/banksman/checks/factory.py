@@ -77,7 +77,7 @@ def _syntax(table: Table, shop: _Shop) -> Check:
 
 
 def _tests(table: Table, shop: _Shop) -> Check:
-    table.allow("command", "junit", "timeout_min", "env")
+    table.allow("command", "junit", "timeout_min", "env", "network")
     runner, junit = table.tool(), table.text("junit", "")
     if bool(junit) == any(PLACEHOLDER in part for part in runner.command):
         raise table.refused(
@@ -106,7 +106,7 @@ def _is_no_glob(part: str) -> bool:
 
 
 def _command(table: Table, shop: _Shop) -> Check:
-    table.allow("command", "stage", "timeout_min", "env")
+    table.allow("command", "stage", "timeout_min", "env", "network")
     stage = table.text("stage", Stage.QUALITY)
     if stage not in set(Stage):
         raise table.refused(

@@ -22,6 +22,7 @@ def outfit_digest(
     linked: Sequence[str] = (),
     ports: Sequence[str] = (),
     environment: Mapping[str, str],
+    confined: bool = False,
 ) -> str:
     """Return a digest that changes when a check might answer otherwise for the same tree.
 
@@ -36,6 +37,7 @@ def outfit_digest(
         linked: Folders below the source.
         ports: Names of variables.
         environment: Variables that setup commands and tools get.
+        confined: Whether they run in the sandbox.
     """
     stamps = sorted(islice(_stamps(source, copied), FILES_MAX))
     parts = {
@@ -43,6 +45,7 @@ def outfit_digest(
         "copied": [list(copied), stamps],
         "linked": list(linked),
         "ports": list(ports),
+        "confined": confined,
         "environment": [sorted(environment), environment.get("PATH", "")],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from banksman.exceptions import ExecutorException
-from banksman.ports import Executor, ProcessEnd, ProcessSpec, Subject
+from banksman.ports import Confinement, Executor, ProcessEnd, ProcessSpec, Subject
 
 TIMEOUT_MIN: Final = 30.0
 OUTPUT_BYTES_MAX: Final = 4 << 20
@@ -23,19 +24,33 @@ class Tool:
         command: Program and arguments; no shell reads them.
         timeout_min: Wall time in minutes, above 0.
         env: Variables for this tool, over those of the checkout and of the engine.
+        network: Whether it has a network in the sandbox.
     """
 
     command: tuple[str, ...]
     timeout_min: float = TIMEOUT_MIN
     env: Mapping[str, str] = field(default_factory=dict[str, str])
+    network: bool = False
 
 
 async def run_tool(
-    executor: Executor, tool: Tool, subject: Subject, *, environment: Mapping[str, str]
+    executor: Executor,
+    tool: Tool,
+    subject: Subject,
+    *,
+    environment: Mapping[str, str],
+    writable: tuple[Path, ...] = (),
 ) -> ProcessEnd:
     """Return how the tool ended; its whole tree of processes is gone, and so is its spool.
 
     The tree ends with the engine: a check is run again after a crash, in a checkout of its own.
+
+    Args:
+        executor: Runs it.
+        tool: What to run.
+        subject: What it is asked about.
+        environment: Variables that any tool gets.
+        writable: What it may write beside the checkout.
     """
     spec = ProcessSpec(
         argv=tool.command,
@@ -45,6 +60,11 @@ async def run_tool(
         output_bytes_max=OUTPUT_BYTES_MAX,
         ttl_s=0,
         marker=subject.spool,
+        confinement=Confinement(
+            home=subject.checkout.home,
+            writable=(subject.checkout.path, *writable),
+            network=tool.network,
+        ),
     )
     try:
         end = await executor.run(subject.spool, spec)

@@ -22,7 +22,7 @@ from banksman.core.quality import CheckStatus, Stage
 from banksman.core.records import CheckResult
 from banksman.core.task import ProjectId
 from banksman.exceptions import ExecutorException
-from banksman.ports import Executor, ProcessEnd, ProcessSpec, Subject
+from banksman.ports import Confinement, Executor, ProcessEnd, ProcessSpec, Subject
 
 VERSION: Final = 2
 DETAILS_MAX: Final = 200
@@ -117,6 +117,7 @@ class SyntaxCheck:
             changes=[(one.path, one.change, one.mode) for one in subject.changes],
         )
         paths = [path for path in sys.path if Path(path).is_absolute()]
+        sources = map(Path, (_SOURCES, *paths))
         return ProcessSpec(
             argv=(sys.executable, "-I", "-S", "-c", _STARTER, _SOURCES, *paths),
             cwd=root,
@@ -128,6 +129,9 @@ class SyntaxCheck:
             output_bytes_max=OUTPUT_BYTES_MAX,
             ttl_s=0,
             marker=subject.spool,
+            confinement=Confinement(
+                home=subject.checkout.home, readable=(root, *filter(Path.exists, sources))
+            ),
         )
 
     def _left(self, paths: Sequence[str], end: ProcessEnd) -> Iterable[Finding]:

@@ -56,11 +56,16 @@ class Table:
         return texts
 
     def tool(self) -> Tool:
-        """Return the program that `command`, `timeout_min` and `env` describe."""
+        """Return the program that `command`, `timeout_min`, `env` and `network` describe."""
         command = self.texts("command")
         if not command or not command[0] or any("\0" in part for part in command):
             raise self.refused("command", "must be a program and its arguments, as a list")
-        return Tool(command=command, timeout_min=self._timeout_min(), env=self._env())
+        return Tool(
+            command=command,
+            timeout_min=self._timeout_min(),
+            env=self._env(),
+            network=self.flag("network", default=False),
+        )
 
     def refused(
         self, key: str, why: str, *, known: Collection[str] = (), sought: str = ""

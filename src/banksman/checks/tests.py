@@ -135,6 +135,7 @@ class JUnitCheck:
                 replace(self.runner, command=command),
                 subject,
                 environment=self.environment,
+                writable=(report.parent,),
             )
             # A report may have a hundred thousand tests; the engine goes on meanwhile.
             run = await asyncio.to_thread(self._read, end, place)

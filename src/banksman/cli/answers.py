@@ -36,6 +36,7 @@ class StatusAnswer:
         project: The project.
         engine: Whether an engine runs it now.
         held: Why that engine starts nothing more, if it does not; a pause is told by itself.
+        confined: Whether agents and checks run in the sandbox, in the last run.
         revision: Grows with every change; equal revisions are equal answers.
         counts: Number of tasks by state, zeros included.
         tasks: All tasks by number.
@@ -47,6 +48,7 @@ class StatusAnswer:
     project: Project
     engine: bool
     held: str
+    confined: bool
     revision: int
     counts: Mapping[TaskStatus, int]
     tasks: tuple[TaskView, ...]

@@ -50,6 +50,8 @@ _PHRASES: Final = {
     "claims.held": "nothing more is started",
     "claims.freed": "there is room again",
     "store.waited": "the disk was full",
+    "sandbox.off": "NO SANDBOX from here on",
+    "sandbox.on": "in the sandbox again",
     "clock.jumped": "the clock was set",
     "machine.slept": "the machine slept",
     "stop.intended": "is to be stopped",
@@ -85,6 +87,8 @@ NOTABLE: Final = frozenset(
         "claims.held",
         "claims.freed",
         "store.waited",
+        "sandbox.off",
+        "sandbox.on",
         "clock.jumped",
         "machine.slept",
     }

@@ -21,6 +21,7 @@ from banksman.cli.following import Look, Screen, follow, look_at
 from banksman.cli.here import Here, Number, examples, json_option
 from banksman.cli.logs import open_log
 from banksman.cli.screens import screen_for
+from banksman.cli.status import UNCONFINED
 from banksman.cli.text import clean
 from banksman.cli.views import Progress
 from banksman.exceptions import InputException, StoreException
@@ -59,6 +60,9 @@ _NAMED_MAX: Final = 5
 @click.option(
     "--detach", is_flag=True, help="Go on in the background; return when it has begun."
 )
+@click.option(
+    "--no-sandbox", is_flag=True, help="Let agents and checks do all that you can do."
+)
 @json_option(EventAnswer, lines=True, last=EndAnswer, instead={"--detach": DetachAnswer})
 @click.pass_context
 def run(
@@ -71,6 +75,7 @@ def run(
     prune: bool,
     base: str | None,
     detach: bool,
+    no_sandbox: bool,
     as_json: bool,
     **limits: float | str | None,
 ) -> None:
@@ -98,6 +103,7 @@ def run(
         limits={name.removeprefix("max_"): _number(value) for name, value in limits.items()},
         prune=prune,
         base=base,
+        sandbox=False if no_sandbox else None,
     )
     end = asyncio.run(_run(request, here, as_json=as_json, colour=ctx.color is not False))
     ctx.exit(EXIT_CODES[end])
@@ -107,6 +113,8 @@ async def _run(request: RunRequest, here: Here, *, as_json: bool, colour: bool) 
     known = _known_lines(here.place())
     async with plan_run(request) as project:
         open_log(here.place())
+        if not project.confined:
+            click.secho(UNCONFINED, fg="red", bold=True, err=True)
         for line in _news(project.imported):
             click.echo(clean(line), err=True)
         with open_project(here.place()) as (reader, stored):

@@ -14,6 +14,7 @@ from banksman.cli.tables import on_terminal, print_json, print_rows, state_colou
 from banksman.cli.text import clean
 from banksman.cli.views import doing, question_of, totals_of
 
+UNCONFINED: Final = "NO SANDBOX: agents and checks can do all that you can do."
 _HEADER: Final = ("TASK", "STATE", "ATTEMPT", "NOW", "TITLE")
 
 
@@ -53,6 +54,7 @@ def _read(here: Here) -> StatusAnswer:
             project=view.project,
             engine=live,
             held=reader.held(project.id) if live else "",
+            confined=view.confined,
             revision=view.revision,
             counts=view.counts,
             tasks=view.tasks,
@@ -69,6 +71,8 @@ def _print_head(answer: StatusAnswer) -> None:
     click.echo(clean(f"{project.name}: {project.base} → {project.target}, {engine}{paused}"))
     if answer.held:
         click.echo(clean(f"Nothing more is started: {answer.held}."))
+    if not answer.confined:
+        click.echo(click.style(UNCONFINED, fg="red"))
     waiting = f"; {answer.commands} commands wait for an engine" if answer.commands else ""
     click.echo(f"{len(answer.tasks)} tasks: {totals_of(answer.counts).words()}{waiting}")
     spent = answer.spent

@@ -19,6 +19,7 @@ from banksman.config.environment import base_environment
 from banksman.config.limits_model import LimitsSection, LimitsTable
 from banksman.config.problems import NOWHERE, KeyPath, Problems, located
 from banksman.config.reading import read_text
+from banksman.config.sandbox_model import SandboxMode, SandboxTable
 from banksman.config.sentences import Teller, dotted, known_keys
 from banksman.config.settings_model import (
     ConfigFile,
@@ -48,6 +49,7 @@ class Flags:
         agent: Agent of the tasks that name none.
         limits: What the run may spend, by the names of `[limits] run`; a text of minutes may
             be a number.
+        sandbox: Whether agents and checks are confined.
         color: Whether to print in colour.
     """
 
@@ -56,7 +58,25 @@ class Flags:
     parallel: int | None = None
     agent: str | None = None
     limits: Mapping[str, object] = field(default_factory=dict[str, object])
+    sandbox: bool | None = None
     color: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confining:
+    """How agents and checks are confined; all paths are absolute.
+
+    Attributes:
+        confined: Whether they are.
+        hidden: What they do not see.
+        writable: What they may write beside their own.
+        user_home: The user's home.
+    """
+
+    confined: bool
+    hidden: tuple[Path, ...]
+    writable: tuple[Path, ...]
+    user_home: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +92,7 @@ class Settings:
         limits: What may be spent.
         workspaces: How worktrees are prepared.
         workspaces_root: Folder for worktrees and checkouts, absolute; none for the default.
+        sandbox: How agents and checks are confined.
         agents: Agents by name.
         checks: Checks by name.
         state_dir: Folder for the state, absolute; none for the default.
@@ -89,6 +110,7 @@ class Settings:
     limits: LimitsSection
     workspaces: WorkspacesTable
     workspaces_root: Path | None
+    sandbox: Confining
     agents: Mapping[str, PluginTable]
     checks: Mapping[str, PluginTable]
     state_dir: Path | None
@@ -148,23 +170,32 @@ def load_settings(root: Path, flags: Flags, environ: Mapping[str, str]) -> Setti
     sources = _overlay(document, flags)
     config = _validated(document, problems, sources)
     home = _home(environ)
-    workspaces_root = _workspaces_root(config, file.absolute().parent, home)
+    folder = file.absolute().parent
+    root_text = config.workspaces.root
+    workspaces_root = None if root_text is None else _from(folder, home, root_text)
     if workspaces_root and workspaces_root.resolve().is_relative_to(root.resolve()):
         sentence = (
             "[workspaces] root must lie outside the repository: tools look upwards for files"
         )
         problems.add(document.mark(("workspaces", "root")), sentence)
+    confined = _confined(environ, config.sandbox, problems)
     state_dir = _absolute(environ, "BANKSMAN_STATE_DIR", problems)
     problems.check()
     return Settings(
         root=root,
         file=file if is_there else None,
-        plan=flags.plan or file.absolute().parent / config.run.plan,
+        plan=flags.plan or folder / config.run.plan,
         project=config.project.model_copy(update={"name": config.project.name or root.name}),
         run=config.run,
         limits=config.limits,
         workspaces=config.workspaces,
         workspaces_root=workspaces_root,
+        sandbox=Confining(
+            confined=confined if flags.sandbox is None else flags.sandbox,
+            hidden=tuple(_from(folder, home, text) for text in config.sandbox.hidden),
+            writable=tuple(_from(folder, home, text) for text in config.sandbox.writable),
+            user_home=home,
+        ),
         agents=config.agents,
         checks=config.checks,
         state_dir=state_dir,
@@ -242,6 +273,7 @@ _TABLES: Final = {
     "project": known_keys(ProjectTable),
     "run": known_keys(RunTable),
     "workspaces": known_keys(WorkspacesTable),
+    "sandbox": known_keys(SandboxTable),
 }
 
 
@@ -284,13 +316,19 @@ def _state_home(environ: Mapping[str, str], home: Path) -> Path:
     return path if path is not None and path.is_absolute() else home / ".local" / "state"
 
 
-def _workspaces_root(config: ConfigFile, folder: Path, home: Path) -> Path | None:
-    text = config.workspaces.root
-    if text is None:
-        return None
+def _from(folder: Path, home: Path, text: str) -> Path:
+    """Return a path that a file in this folder names."""
     if text == "~" or text.startswith("~/"):
         return home / text[2:]
     return Path(os.path.normpath(folder / text))
+
+
+def _confined(environ: Mapping[str, str], table: SandboxTable, problems: Problems) -> bool:
+    text = environ.get("BANKSMAN_SANDBOX", "")
+    if text and text not in set(SandboxMode):
+        sentence = f'must be "on" or "off", not {quoted(text)}'
+        problems.add(NOWHERE, sentence, source="the variable BANKSMAN_SANDBOX")
+    return (text or table.mode) != SandboxMode.OFF
 
 
 def _color(flags: Flags, environ: Mapping[str, str]) -> bool | None:

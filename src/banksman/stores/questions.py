@@ -124,6 +124,15 @@ SELECT seq FROM journal WHERE project_id = :project_id AND kind = 'run.begun'
 ORDER BY seq DESC LIMIT 1
 """
 
+# From the end backwards, and no further than to the last time that it was said.
+UNCONFINED: Final = """
+SELECT coalesce((
+    SELECT kind = 'sandbox.off' FROM journal
+    WHERE project_id = :project_id AND kind IN ('sandbox.on', 'sandbox.off')
+    ORDER BY seq DESC LIMIT 1
+), 0)
+"""
+
 # Whether the last engine claims anything: looked for from the end, as far as its beginning.
 HELD: Final = """
 SELECT kind, reason FROM journal

@@ -112,6 +112,7 @@ class Reader(Opened):
                 commands=_count(driver.first(questions.PENDING_COMMANDS, values)),
                 run=_last_run(driver, project_id),
                 spent=_spent(driver, project_id),
+                confined=not _count(driver.first(questions.UNCONFINED, values)),
             )
 
     def task_id(self, project_id: ProjectId, name: str) -> TaskId:

@@ -66,6 +66,7 @@ class StatusView:
         commands: Commands in the inbox that wait for an engine.
         run: The run that began last; none if there was none.
         spent: What the project has spent, by all runs.
+        confined: Whether agents and checks run in the sandbox, in the last run.
     """
 
     project: Project
@@ -75,6 +76,7 @@ class StatusView:
     commands: int = 0
     run: Run | None = None
     spent: Spent = field(default_factory=Spent)
+    confined: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

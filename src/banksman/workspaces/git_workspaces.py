@@ -103,6 +103,7 @@ class GitWorkspaces(TargetBranch):
             leases=Leases(layout, seed),
             executor=executor,
             settings=settings,
+            home=layout.shared_home,
         )
 
     async def prepare(self, attempt: Attempt) -> Workspace:

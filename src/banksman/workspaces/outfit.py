@@ -11,7 +11,7 @@ from typing import Final
 
 from banksman.core.names import clean_message, escape_path, one_line
 from banksman.exceptions import WorkspaceException
-from banksman.ports import Executor, ProcessEnd, ProcessSpec
+from banksman.ports import Confinement, Executor, ProcessEnd, ProcessSpec
 from banksman.workspaces.git import Git, Place
 from banksman.workspaces.leases import Leases
 from banksman.workspaces.materials import copy_files, link_folders
@@ -61,7 +61,9 @@ class Outfitter:
         leases: Leases,
         executor: Executor,
         settings: WorkspaceSettings,
+        home: Path,
     ) -> None:
+        self._home = home
         self._git = git
         self._source = source
         self._leases = leases
@@ -120,6 +122,7 @@ class Outfitter:
                 output_bytes_max=_OUTPUT_BYTES_MAX,
                 ttl_s=0,
                 marker=marker,
+                confinement=Confinement(home=self._home, writable=(path,), network=True),
             )
             end = await self._executor.run(f"{spool}-{number}", spec)
             self._executor.discard(f"{spool}-{number}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
 from banksman.agents.settings import (
@@ -30,6 +32,8 @@ def test_a_line_is_read_by_the_shell() -> None:
 
 ONE = "give either command = [program, argument, …] or shell = a line"
 
+KNOWN: Final = "command, shell, prompt, env, pass_env, ok_codes, network, home"
+
 
 @pytest.mark.parametrize(
     ("table", "told"),
@@ -41,7 +45,7 @@ ONE = "give either command = [program, argument, …] or shell = a line"
         ({"comand": ["a"]}, "'comand' is not known (did you mean 'command'?)"),
         (
             {"shell": "a", "x": 1},
-            "'x' is not known (known: command, shell, prompt, env, pass_env, ok_codes)",
+            f"'x' is not known (known: {KNOWN})",
         ),
         ({"command": "a"}, "'command': input should be a valid tuple"),
         ({"command": [1]}, "'command.0': input should be a valid string"),

@@ -167,7 +167,8 @@ def test_no_result_is_found_again_with_another_outfit() -> None:
         (
             {"type": "command", "command": ["a"], "junit": "x"},
             NO_SETTING.format(
-                "junit", "'type', 'required', 'command', 'stage', 'timeout_min', 'env'"
+                "junit",
+                "'type', 'required', 'command', 'stage', 'timeout_min', 'env', 'network'",
             ),
         ),
     ],
