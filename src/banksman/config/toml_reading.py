@@ -22,15 +22,16 @@ VALUES_MAX: Final = 100_000
 _BARE: Final = r"(?:[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')"
 # The standard parser needs memory by the square of the number of parts of one dotted key.
 _DEEP_KEY: Final = re.compile(rf"(?<![\w-]){_BARE}(?:[ \t]*+\.[ \t]*+{_BARE}){{{DEPTH_MAX}}}")
-_BLANK: Final = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
+# Groups are atomic, `(?>(?:…)*)`: before Python 3.11.5 a possessive group forgot alternatives.
+_BLANK: Final = re.compile(r"(?>(?:[ \t\r\n]++|#[^\n]*+)*)")
 _PART: Final = re.compile(
     r"[ \t]*+(?:(?P<bare>[A-Za-z0-9_-]++)"
-    r"|\"(?P<basic>(?:[^\"\\\n]|\\.)*+)\"|'(?P<literal>[^'\n]*+)')[ \t]*+(?P<dot>\.?)"
+    r"|\"(?P<basic>(?>(?:[^\"\\\n]|\\.)*))\"|'(?P<literal>[^'\n]*+)')[ \t]*+(?P<dot>\.?)"
 )
 _PIECE: Final = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}'
-    r"|'''(?:[^']|'(?!''))*+'{3,5}"
-    r'|"(?:[^"\\\n]|\\.)*+"'
+    r'"""(?>(?:[^"\\]|\\.|"(?!""))*)"{3,5}'
+    r"|'''(?>(?:[^']|'(?!''))*)'{3,5}"
+    r'|"(?>(?:[^"\\\n]|\\.)*)"'
     r"|'[^'\n]*+'"
     r"|#[^\n]*+|[\[\]{}\n]|[^\"'#\[\]{}\n]++",
     re.DOTALL,

@@ -104,7 +104,7 @@ class ExecutorContract(ProgramPromises):
         self, root: Path, place: Path
     ) -> None:
         text = STUBBORN.replace('print("ready"', f"print({WORDS!r}")
-        spec = replace(python(place, text), last_words="done", linger_s=0.5)
+        spec = replace(self.family(place, text), last_words="done", linger_s=0.5)
         end = asyncio.run(self.executor(root).run("a", spec))
         assert (end.how, end.code, end.output) == ("lingered", None, f"{WORDS}\n".encode())
         assert not is_anyone_alive(place)

@@ -123,7 +123,10 @@ def test_whoever_ends_an_engine_does_not_wait_for_room(full: Stage) -> None:
             await full.run_during(during)
         assert caught.group_contains(StoreFullException)
         full.disk.free_bytes = LEAST
+
+    async def afterwards() -> None:
         assert await full.next_engine().run() is RunEnd.COMPLETED
 
     full.play(scene)
+    full.play(afterwards)
     assert full.plot.begun == [("a", 1, 1), ("b", 1, 1)], "the next engine took the first up"
