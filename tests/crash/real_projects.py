@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from banksman.exceptions import StoreException
 from banksman.state.recovery import differences, entries, rebuild
 from banksman.stores.reader import Reader
 from banksman.stores.sqlite import SqliteStore
+from tests.waiting import until
 
 SETTINGS = """\
 [run]
@@ -186,6 +190,21 @@ def written(project: Project) -> int:
         return 0
 
 
+def run_for(project: Project, lines: int) -> int:
+    """Run until the journal has so many lines more, and kill the engine; return its code."""
+    wanted = written(project) + lines
+    engine = project.start(*RUN)
+    try:
+        until(
+            lambda: engine.poll() is not None or written(project) >= wanted,
+            f"line {wanted} of the journal",
+        )
+    finally:
+        engine.kill()
+        engine.communicate()
+    return engine.returncode
+
+
 def edit_by_hand(project: Project) -> None:
     """Answer the open breakpoint as a person does: look where the work is, mend it, say so."""
     (number,) = asked(project)
@@ -238,8 +257,25 @@ def assert_rebuilt(project: Project) -> None:
 
 def survivors(project: Project) -> list[str]:
     """Return the command lines of processes that this project started and that still live."""
+    return list(processes(project).values())
+
+
+def kill_everything(project: Project) -> int:
+    """Kill all that this project started, in no order; return how many there were."""
+    killed = 0
+    while found := processes(project):
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+        time.sleep(0.01)
+    return killed
+
+
+def processes(project: Project) -> dict[int, str]:
+    """Return the command lines by pid of what this project started and what still lives."""
     ours = f"{project.root.parent}/".encode()
-    found: list[str] = []
+    found: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
@@ -247,6 +283,9 @@ def survivors(project: Project) -> list[str]:
                 line = (entry / "cmdline").read_bytes()
             except OSError:  # It has ended, or is somebody else's.
                 continue
-            if b"BANKSMAN_EXECUTION=" in variables and (ours in variables or ours in line):
-                found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+            is_runner = b"banksman.executors.runner" in line and ours in line
+            if is_runner or (
+                b"BANKSMAN_EXECUTION=" in variables and (ours in variables or ours in line)
+            ):
+                found[int(entry.name)] = line.replace(b"\0", b" ").decode(errors="replace")
     return found

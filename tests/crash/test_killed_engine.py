@@ -11,7 +11,6 @@ import pytest
 from banksman.orchestration.protocol import Point
 from tests.crash.real_projects import (
     ASKING,
-    RUN,
     Project,
     asked,
     assert_done_once,
@@ -19,10 +18,9 @@ from tests.crash.real_projects import (
     finish,
     layers,
     make_project,
+    run_for,
     wait_for_a_person,
-    written,
 )
-from tests.waiting import until
 
 MOMENTS = 30
 LINES_MAX = 24
@@ -75,21 +73,6 @@ def test_a_plan_of_forty_tasks_survives_thirty_random_deaths(tmp_path: Path) -> 
     assert_done_once(project, keys)
     assert edits == 1, "a person was asked on the way, once"
     assert deaths == MOMENTS, "the plan was over too soon: let the lives be shorter"
-
-
-def run_for(project: Project, lines: int) -> int:
-    """Run until the journal has so many lines more, and kill the engine; return its code."""
-    wanted = written(project) + lines
-    engine = project.start(*RUN)
-    try:
-        until(
-            lambda: engine.poll() is not None or written(project) >= wanted,
-            f"line {wanted} of the journal",
-        )
-    finally:
-        engine.kill()
-        engine.communicate()
-    return engine.returncode
 
 
 def die_at(project: Project, point: Point, nth: int) -> None:
