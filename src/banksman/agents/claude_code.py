@@ -94,7 +94,8 @@ class ClaudeCode:
         if self._is_fit:
             return None
         spec = version_spec(program, cwd=brief.workspace, env=self._env, marker=brief.execution)
-        spec = replace(spec, confinement=Confinement(home=brief.home))
+        sees = (brief.workspace,)
+        spec = replace(spec, confinement=Confinement(home=brief.home, readable=sees))
         spool = f"{brief.spool}-version"
         end = await self._host.executor.run(spool, spec)
         self._host.executor.discard(spool)

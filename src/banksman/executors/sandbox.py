@@ -202,8 +202,8 @@ def secrets_of(home: Path) -> tuple[Path, ...]:
 
 
 def toolchains_of(home: Path) -> dict[str, str]:
-    """Return the variables of what is installed in this `HOME`."""
-    places = {name: home / folder for name, folder in TOOLCHAINS.items()}
+    """Return the variables of what is installed in this `HOME`, wherever it really lies."""
+    places = {name: (home / folder).resolve() for name, folder in TOOLCHAINS.items()}
     return {name: str(place) for name, place in places.items() if place.is_dir()}
 
 
