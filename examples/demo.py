@@ -103,11 +103,25 @@ def make_repository(folder: Path) -> None:
 
 def run_plan(folder: Path) -> int:
     """Run the plan and answer its question meanwhile; return the exit code of the run."""
-    run = subprocess.Popen([*program(), "run"], cwd=folder, env=environment())
+    command = [*program(), "run", *without_sandbox(folder)]
+    run = subprocess.Popen(command, cwd=folder, env=environment())
     try:
         return follow(run, folder)
     finally:
         stop(run)
+
+
+def without_sandbox(folder: Path) -> list[str]:
+    """Return the option that a run needs where there is no sandbox, having said so."""
+    command = [*program(), "doctor", "--json"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), check=False, stdout=subprocess.PIPE
+    )
+    found = {one["name"]: one for one in json.loads(done.stdout)}
+    if found["sandbox"]["verdict"] != "bad":
+        return []
+    say(f"Without a sandbox, for {found['sandbox']['message']}.")
+    return ["--no-sandbox"]
 
 
 def follow(run: subprocess.Popen[bytes], folder: Path) -> int:
