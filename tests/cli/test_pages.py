@@ -1,4 +1,4 @@
-"""What the README shows works as it stands, in the order in which it stands."""
+"""What the README shows works in the order in which it stands; what pages show is there."""
 
 from __future__ import annotations
 
