@@ -21,7 +21,7 @@ import pytest
 from banksman.executors.processes import below
 from banksman.executors.spool import Spool
 from banksman.ports import ProcessEnd
-from banksman.testing.executor_programs import FAMILY, is_anyone_alive, python, until
+from banksman.testing.executor_programs import MARKED, is_anyone_alive, python, until
 from tests.conformance.layers import MAKERS
 
 ENGINE: Final = """
@@ -37,8 +37,7 @@ async def main(layer, root, place, text):
 
 asyncio.run(main(*sys.argv[1:]))
 """
-MARKED: Final = FAMILY.replace(", {})", ", os.environ)")
-PROGRAM: Final = f"open('log', 'a').write('x')\n{MARKED}time.sleep(999)"
+PROGRAM: Final = f"open('log', 'a').write('x')\n{MARKED}"
 
 
 def subsets(*names: str) -> list[tuple[str, ...]]:
@@ -84,6 +83,15 @@ async def after(layer: str, root: Path, place: Path) -> tuple[bool, ProcessEnd]:
     return found, await (executor.wait("a") if settled else executor.stop("a", "over"))
 
 
+def kill(victims: list[int]) -> None:
+    """Kill processes; returns when they are dead."""
+    for pid in victims:
+        # The death of one can be that of another.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    asyncio.run(until(lambda: all(map(is_dead, victims))))
+
+
 def await_end(root: Path) -> bool:
     """Return whether the program is gone, so that its end is to be waited for."""
     folder = Spool(str(root / "a"))
@@ -115,12 +123,7 @@ def test_whoever_is_killed_nobody_survives_and_nothing_runs_twice(
         try:
             asyncio.run(until(lambda: b"ready" in MAKERS[layer](root).tail("a")))
             who = pids(root, engine.pid)
-            for victim in victims:
-                # The death of one can be that of another.
-                with suppress(ProcessLookupError):
-                    os.kill(who[victim], signal.SIGKILL)
-            killed = [who[victim] for victim in victims]
-            asyncio.run(until(lambda: all(map(is_dead, killed))))
+            kill([who[victim] for victim in victims])
         finally:
             engine.kill()
     gone = {"box", "program"} & set(victims)
