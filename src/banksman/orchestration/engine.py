@@ -54,6 +54,14 @@ _GOING_ON: Final = (
 """Where a task may still need the workspace of an earlier attempt."""
 
 
+UNDER_WAY_PER_SEAT: Final = 5
+"""Attempts under way for each one that may work at once: the others wait to be integrated.
+
+Integration is one at a time. Without this bound, agents that are faster than it would fill the
+disk with worktrees, each a little further behind the tip.
+"""
+
+
 class RunEnd(StrEnum):
     """Why a run is over."""
 
@@ -259,7 +267,9 @@ class Engine:
         if self._draining or self._held or self._is_in_doubt(tx):
             return ()
         claimed: list[Attempt] = []
-        while len(claimed) < self._slots.free and not self._parts.budgets.run_over(tx):
+        under_way_max = UNDER_WAY_PER_SEAT * self._parts.rules.parallel
+        room = min(self._slots.free, under_way_max - len(self._employed))
+        while len(claimed) < room and not self._parts.budgets.run_over(tx):
             task = self._parts.decisions.next_task(self._parts.project_id, tx)
             if task is None:
                 break

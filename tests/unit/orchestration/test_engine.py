@@ -9,9 +9,10 @@ import pytest
 from banksman.core.breakpoints import BreakpointType, Resolution
 from banksman.core.task import DependencyPolicy, Gate, TaskStatus
 from banksman.orchestration.breakpoint_manager import BreakpointManager
-from banksman.orchestration.engine import RunEnd, RunRules
+from banksman.orchestration.engine import UNDER_WAY_PER_SEAT, RunEnd, RunRules
 from banksman.state.state_manager import StateManager
 from banksman.testing.sim_agent import Fate
+from banksman.testing.sim_workspaces import SimWorkspaces
 from tests.unit.orchestration.plots import item
 from tests.unit.orchestration.stage import Staging, Trusting
 
@@ -59,6 +60,26 @@ def test_work_that_is_integrated_holds_no_seat(staging: Staging) -> None:
         < lines.index(("task.claimed", second))
         < lines.index(("task.integrated", first))
     )
+
+
+def test_no_more_is_begun_than_integration_can_follow(staging: Staging) -> None:
+    most = 0
+
+    class SlowToSwap(SimWorkspaces):
+        """Counts who is under way, and takes its time."""
+
+        async def publish(self, expected: str, new: str) -> bool:
+            nonlocal most
+            await asyncio.sleep(100)
+            most = max(most, list(stage.statuses().values()).count("running"))
+            return await super().publish(expected, new)
+
+    keys = [f"t{number}" for number in range(9)]
+    fates = {key: [Fate(after_s=1)] for key in keys}
+    stage = staging(*(item(key) for key in keys), fates=fates)
+    stage.workspaces = SlowToSwap
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert most == UNDER_WAY_PER_SEAT
 
 
 def test_an_attempt_that_is_sent_back_waits_for_a_seat(staging: Staging) -> None:
