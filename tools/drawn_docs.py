@@ -76,6 +76,10 @@ careful answer decides where it enters again.
 A dash makes no sense and is refused. Where the attempt left no work, what would need it is
 refused too.
 
+For `budget_exceeded`, retry and edit grant the task its whole budget once more: only attempts
+after the one that was stopped count from then on. The limits of the run and the project hold
+on; a run has new ones when it is begun again.
+
 ## What the engine fires by itself
 
 {_table(("type", "when"), fires)}

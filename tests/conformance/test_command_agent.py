@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from banksman.agents.command import CommandAgent, from_settings
-from banksman.core.outcome import Answered, Exited, Outcome, RateLimited
+from banksman.core.outcome import Answered, Exited, Outcome, RateLimited, Usage
 from banksman.executors.local import LocalExecutor
 from banksman.ports import AgentHost
 from banksman.testing.agent_contract import PROMPT, AgentContract, Behaviour, brief_for
+from banksman.testing.executor_programs import until
 from tests.conformance.layers import SystemClock
 
 LINES = {
@@ -92,7 +93,8 @@ def test_the_prompt_stays_in_its_file_if_the_program_is_not_to_read_it(
 
 def test_the_file_of_the_prompt_is_private_and_outside_of_the_workspace(tmp_path: Path) -> None:
     play(tmp_path, {"shell": ":"})
-    (file,) = (tmp_path / "scratch").iterdir()
+    file, folder = sorted((tmp_path / "scratch").iterdir())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700, "for what it costs"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert not list((tmp_path / "workspace").iterdir())
@@ -128,6 +130,7 @@ def test_a_program_has_the_facts_of_its_turn_and_no_secret(tmp_path: Path) -> No
         "SECRET": "s3cret",
         "LEASED_PORT": "20001",
         "BANKSMAN_PROMPT_FILE": str(tmp_path / "scratch" / "p1-t7-a1-n1.md"),
+        "BANKSMAN_USAGE_FILE": str(tmp_path / "scratch" / "p1-t7-a1-n1.usage" / "usage.json"),
         "BANKSMAN_WORKSPACE": str(tmp_path / "workspace"),
         "BANKSMAN_TASK_KEY": "make-it",
         "BANKSMAN_TASK_TITLE": "Make it {workspace} so",
@@ -180,3 +183,55 @@ def test_a_later_turn_has_its_own_number_and_prompt(tmp_path: Path) -> None:
     second = replace(first, turn=2, spool="p1-t7-a1-n2", prompt="again ")
     assert asyncio.run(agent.run(first)).text == f"{PROMPT}1\n"
     assert asyncio.run(agent.run(second)).text == "again 2\n"
+
+
+TELLS = """
+import json, os, sys, time
+with open(os.environ["BANKSMAN_USAGE_FILE"], "w") as file:
+    said = {"model": "m", "input_tokens": 9, "output_tokens": 1, "cost_usd": 0.25}
+    json.dump(said, file)
+print("told", flush=True)
+"""
+COST = Usage(model="m", input_tokens=9, output_tokens=1, cost_microusd=250_000)
+
+
+def telling(place: Path, *, then: str = "") -> CommandAgent:
+    """Return an agent that tells what its turn cost, and then does something."""
+    command = [sys.executable, "-I", "-S", "-c", TELLS + then]
+    return from_settings({"command": command}, host_in(place))
+
+
+@pytest.mark.parametrize("code", [0, 3, 75])
+def test_a_program_may_tell_what_its_turn_cost_however_it_ends(
+    tmp_path: Path, code: int
+) -> None:
+    brief = brief_for(tmp_path / "workspace")
+    brief.workspace.mkdir()
+    agent = telling(tmp_path, then=f"sys.exit({code})")
+    outcome = asyncio.run(agent.run(brief))
+    took_ms = outcome.usage.duration_ms
+    assert took_ms > 0
+    assert outcome.usage == replace(COST, duration_ms=took_ms)
+    again = asyncio.run(telling(tmp_path).attach(brief))
+    assert again.usage == outcome.usage, "a later engine hears the same"
+    agent.forget(brief.spool)
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_program_that_is_stopped_has_told_what_it_cost_by_then(tmp_path: Path) -> None:
+    brief = brief_for(tmp_path / "workspace")
+    brief.workspace.mkdir()
+    agent = telling(tmp_path, then="time.sleep(999)")
+    executor = host_in(tmp_path).executor
+
+    async def scene() -> Usage:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(agent.run(brief))
+            await until(lambda: b"told" in executor.tail(brief.spool))
+            cost = await agent.stop(brief.spool, "enough")
+        assert running.result().usage == cost
+        return await agent.stop(brief.spool, "once more")
+
+    cost = asyncio.run(scene())
+    assert replace(cost, duration_ms=0) == COST
+    assert cost.duration_ms > 0

@@ -21,7 +21,7 @@ from banksman.agents.claude_stream import LAST_WORDS, read_stream
 from banksman.agents.home import Needs
 from banksman.agents.settings import ClaudeSettings, read_settings
 from banksman.agents.turns import Turns
-from banksman.core.outcome import Outcome, Refused
+from banksman.core.outcome import Outcome, Refused, Usage
 from banksman.core.retry import ErrorClass
 from banksman.ports import AgentHost, Brief, Confinement, ProcessEnd, ProcessSpec
 
@@ -81,9 +81,9 @@ class ClaudeCode:
         """Return how an earlier turn ends; see `Agent.attach`."""
         return await self._turns.attach(brief)
 
-    async def stop(self, spool: str, why: str) -> None:
+    async def stop(self, spool: str, why: str) -> Usage:
         """End the whole tree of a turn; see `Agent.stop`."""
-        await self._turns.stop(spool, why)
+        return await self._turns.stop(spool, why)
 
     def forget(self, spool: str) -> None:
         """Drop what is kept of a turn; see `Agent.forget`."""

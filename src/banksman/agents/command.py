@@ -14,7 +14,7 @@ from typing import Final
 from banksman.agents.home import Needs
 from banksman.agents.settings import CommandSettings, read_settings
 from banksman.agents.turns import Turns, by_code
-from banksman.core.outcome import Outcome
+from banksman.core.outcome import Outcome, Usage
 from banksman.ports import AgentHost, Brief
 
 _PLACE: Final = re.compile(r"\{(prompt_file|workspace|key|title)\}")
@@ -27,7 +27,7 @@ class CommandAgent:
         self._settings = settings
         needs = Needs(network=settings.network, home=settings.home)
         read = partial(by_code, ok_codes=settings.ok_codes)
-        self._turns = Turns(host, read=read, needs=needs)
+        self._turns = Turns(host, read=read, needs=needs, tells_cost=True)
         passed = {
             name: host.variables[name] for name in settings.pass_env if name in host.variables
         }
@@ -44,9 +44,9 @@ class CommandAgent:
         """Return how an earlier turn ends; see `Agent.attach`."""
         return await self._turns.attach(brief)
 
-    async def stop(self, spool: str, why: str) -> None:
+    async def stop(self, spool: str, why: str) -> Usage:
         """End the whole tree of a turn; see `Agent.stop`."""
-        await self._turns.stop(spool, why)
+        return await self._turns.stop(spool, why)
 
     def forget(self, spool: str) -> None:
         """Drop what is kept of a turn; see `Agent.forget`."""

@@ -11,7 +11,7 @@ from banksman.agents import player
 from banksman.agents.script import Script, read_scripts, steps_of
 from banksman.agents.settings import ScriptedSettings, read_settings
 from banksman.agents.turns import Turns, by_code
-from banksman.core.outcome import Answered, Outcome
+from banksman.core.outcome import Answered, Outcome, Usage
 from banksman.ports import AgentHost, Brief
 
 
@@ -34,9 +34,9 @@ class ScriptedAgent:
         """Return how an earlier turn ends; see `Agent.attach`."""
         return _heard(await self._turns.attach(brief))
 
-    async def stop(self, spool: str, why: str) -> None:
+    async def stop(self, spool: str, why: str) -> Usage:
         """End the whole tree of a turn; see `Agent.stop`."""
-        await self._turns.stop(spool, why)
+        return await self._turns.stop(spool, why)
 
     def forget(self, spool: str) -> None:
         """Drop what is kept of a turn; see `Agent.forget`."""

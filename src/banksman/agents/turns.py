@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from banksman.agents.home import Needs, furnish
+from banksman.agents.usage_file import VARIABLE, UsageFile
 from banksman.core.outcome import (
     Answered,
     Exited,
@@ -39,11 +41,21 @@ class Turns:
     """Starts, finds, stops and forgets the turns of an agent."""
 
     def __init__(
-        self, host: AgentHost, *, read: Read, last_words: str = "", needs: Needs | None = None
+        self,
+        host: AgentHost,
+        *,
+        read: Read,
+        last_words: str = "",
+        needs: Needs | None = None,
+        tells_cost: bool = False,
     ) -> None:
-        """Turns end as `read` says of their programs, which may have last words (see there)."""
+        """Turns end as `read` says of their programs, which may have last words (see there).
+
+        Programs that tell what they cost do so in a file (`banksman.agents.usage_file`).
+        """
         self._needs = needs or Needs()
         self._user_home = Path(host.environment.get("HOME", "/")) if host.sandboxed else None
+        self._tells_cost = tells_cost
         self._executor = host.executor
         self._scratch = host.scratch.absolute()
         self._read = read
@@ -55,8 +67,10 @@ class Turns:
 
     def variables(self, brief: Brief) -> Mapping[str, str]:
         """Return the variables that tell a program about its turn."""
+        told = {VARIABLE: str(self._usage_file(brief.spool).path)} if self._tells_cost else {}
         return {
             **brief.env,
+            **told,
             "BANKSMAN_PROMPT_FILE": str(self.prompt_file(brief)),
             "BANKSMAN_WORKSPACE": str(brief.workspace),
             "BANKSMAN_TASK_KEY": brief.task.spec.key,
@@ -70,6 +84,8 @@ class Turns:
     ) -> Outcome:
         """Run a program as this turn, with `env` and the variables of the turn."""
         self._write_prompt(brief)
+        if self._tells_cost:
+            self._usage_file(brief.spool).prepare()
         if self._user_home is not None and brief.turn == 1:
             # Later the home is the agent's: nothing that it left there is written through.
             furnish(brief.home, self._user_home, self._needs.home)
@@ -84,7 +100,7 @@ class Turns:
             marker=brief.execution,
             confinement=Confinement(
                 home=brief.home,
-                writable=(brief.workspace,),
+                writable=(brief.workspace, *self._told_in(brief)),
                 readable=(self.prompt_file(brief),),
                 network=self._needs.network,
             ),
@@ -97,9 +113,9 @@ class Turns:
         await self._executor.attach(brief.spool)
         return self._outcome(brief, await self._executor.wait(brief.spool))
 
-    async def stop(self, spool: str, why: str) -> None:
-        """End the turn."""
-        await self._executor.stop(spool, why)
+    async def stop(self, spool: str, why: str) -> Usage:
+        """End the turn; return what it cost, as far as that is known."""
+        return self._ended(spool, await self._executor.stop(spool, why)).usage
 
     def forget(self, spool: str) -> None:
         """Remove what is kept of the turn."""
@@ -107,6 +123,14 @@ class Turns:
         # It may have been made undeletable by the very agent it was for; it is in nobody's way.
         with suppress(OSError):
             self._file(spool).unlink(missing_ok=True)
+        self._usage_file(spool).forget()
+
+    def _told_in(self, brief: Brief) -> tuple[Path, ...]:
+        """Return the folder that the program may write besides its workspace, if any."""
+        return (self._usage_file(brief.spool).folder,) if self._tells_cost else ()
+
+    def _usage_file(self, spool: str) -> UsageFile:
+        return UsageFile(self._scratch / f"{spool}.usage")
 
     def _file(self, spool: str) -> Path:
         return self._scratch / f"{spool}.md"
@@ -117,8 +141,15 @@ class Turns:
         with os.fdopen(fd, "wb") as file:
             file.write(brief.prompt.encode(errors="replace"))
 
+    def _ended(self, spool: str, end: ProcessEnd) -> Outcome:
+        """Return how it ended, if by itself, with all that is known of what it cost."""
+        ended = self._read(end)
+        if not self._tells_cost:
+            return ended
+        return replace(ended, usage=self._usage_file(spool).added_to(ended.usage))
+
     def _outcome(self, brief: Brief, end: ProcessEnd) -> Outcome:
-        by_itself = self._read(end)
+        by_itself = self._ended(brief.spool, end)
         text, usage = by_itself.text, by_itself.usage
         match end.how:
             case "exited" if end.code is not None:

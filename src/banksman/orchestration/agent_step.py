@@ -20,7 +20,7 @@ from banksman.core.prompt import first_prompt
 from banksman.core.records import Attempt, Step, Turn, UsageRecord
 from banksman.core.retry import ErrorClass, Failure
 from banksman.core.task import Task
-from banksman.orchestration.attempts import Desk, Extra, Stop, works_in
+from banksman.orchestration.attempts import Desk, Extra, Stop, cost_of, works_in
 from banksman.orchestration.protocol import Point
 from banksman.orchestration.target_watch import look_at_target
 from banksman.ports import Agent, Brief, Transaction, Workspace
@@ -181,7 +181,7 @@ class AgentStep:
             outcome=type(outcome).__name__.lower(),
             text=outcome.text[-8000:],
         )
-        usage = _usage(attempt, turn, outcome)
+        usage = cost_of(attempt, turn, outcome.usage)
 
         def write_turn(tx: Transaction) -> None:
             self._desk.note(tx, attempt, "turn.ended", ended, usage)
@@ -277,18 +277,3 @@ def _over(why: str, attempt: Attempt) -> Stop:
 def _no_agent(name: str) -> Failure:
     wish = f"agent {name!r} is not configured" if name else "no agent is configured"
     return Failure(error=ErrorClass.NOT_FOUND, message=wish)
-
-
-def _usage(attempt: Attempt, turn: Turn, outcome: Outcome) -> UsageRecord:
-    return UsageRecord(
-        task_id=attempt.task_id,
-        attempt=attempt.number,
-        turn=turn.number,
-        agent=attempt.agent,
-        model=outcome.usage.model,
-        input_tokens=outcome.usage.input_tokens,
-        output_tokens=outcome.usage.output_tokens,
-        cost_microusd=outcome.usage.cost_microusd,
-        duration_ms=outcome.usage.duration_ms,
-        retries=outcome.usage.retries,
-    )

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from banksman.core.breakpoints import BreakpointType
-from banksman.core.records import Attempt, Checkpoint, Record
+from banksman.core.outcome import Usage
+from banksman.core.records import Attempt, Checkpoint, Record, Turn, UsageRecord
 from banksman.core.retry import Failure
 from banksman.core.task import Task, TaskStatus
 from banksman.exceptions import WorkspaceException
@@ -148,6 +149,22 @@ class Desk:
         )
         self.flow.block_attempt(tx, attempt.task_id, attempt.number, stop.message)
         return tx.attempt(attempt.task_id, attempt.number)
+
+
+def cost_of(attempt: Attempt, turn: Turn, usage: Usage) -> UsageRecord:
+    """Return what a turn of an attempt cost, as it is recorded."""
+    return UsageRecord(
+        task_id=attempt.task_id,
+        attempt=attempt.number,
+        turn=turn.number,
+        agent=attempt.agent,
+        model=usage.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_microusd=usage.cost_microusd,
+        duration_ms=usage.duration_ms,
+        retries=usage.retries,
+    )
 
 
 def in_use(task: Task, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from banksman.core.breakpoints import BreakpointType
+from banksman.core.outcome import Usage
 from banksman.core.records import Attempt, StopWhy
 from banksman.core.retry import ErrorClass, Failure
 from banksman.exceptions import BanksmanException, GitChangedException, WorkspaceException
-from banksman.orchestration.attempts import Desk, Stop
+from banksman.orchestration.attempts import Desk, Extra, Stop, cost_of
 from banksman.orchestration.integrator import Integrator
 from banksman.orchestration.protocol import Point
 from banksman.ports import Agent, Transaction
@@ -25,7 +27,7 @@ class Halt:
     async def run(self, attempt: Attempt) -> Attempt:
         """Return the attempt ended; an integration that had succeeded wins."""
         self._desk.reach(Point.STOP_INTENDED)
-        await self.end_processes(attempt, attempt.stop_reason)
+        costs = await self.end_processes(attempt, attempt.stop_reason)
         self._desk.reach(Point.STOP_ACTED)
         done = await self._integrator.integrated_as(attempt)
         if done is not None:
@@ -34,7 +36,7 @@ class Halt:
         self._desk.reach(Point.STOP_SAVED)
 
         def write(tx: Transaction) -> Attempt:
-            self._desk.keep(tx, attempt, saved)
+            self._desk.keep(tx, attempt, saved, costs)
             # As it is stored now: somebody may have wished for something else in between.
             return self._end(tx, tx.attempt(attempt.task_id, attempt.number))
 
@@ -45,7 +47,7 @@ class Halt:
         # What failed may be the way back to an agent that was running before a restart, or the
         # way back from a swap that had succeeded.
         message = error if isinstance(error, str) else told(error)
-        await self.end_processes(attempt, message)
+        costs = await self.end_processes(attempt, message)
         done = await self._integrator.integrated_as(attempt)
         if done is not None:
             return await self._integrator.record(attempt, done)
@@ -53,20 +55,35 @@ class Halt:
             # No fault of this attempt's is known: a person looks, and its work stays.
             kind = BreakpointType.PROTECTED_PATH
             stop = Stop(type=kind, message=message, details=error.changes)
-            return await self._desk.block(attempt, stop)
+            return await self._desk.block(attempt, stop, costs)
         return await self._desk.fail(
-            attempt, Failure(error=ErrorClass.UNKNOWN, message=message)
+            attempt, Failure(error=ErrorClass.UNKNOWN, message=message), costs
         )
 
-    async def end_processes(self, attempt: Attempt, why: str) -> None:
-        """End what an attempt has running; nothing may, once it has ended."""
+    async def end_processes(self, attempt: Attempt, why: str) -> Extra:
+        """End what an attempt has running; nothing may, once it has ended.
+
+        Returns:
+            What writes how those turns ended, with what they cost.
+        """
         agent = self._agents.get(attempt.agent)
         turns = await self._desk.ledger.commit(
             lambda tx: tx.turns(attempt.task_id, attempt.number)
         )
+        costs: dict[int, Usage] = {}
         for turn in turns:
             if agent is not None and turn.ended_at is None:
-                await agent.stop(turn.spool, why)
+                costs[turn.number] = await agent.stop(turn.spool, why)
+
+        def write(tx: Transaction) -> None:
+            stored = tx.attempt(attempt.task_id, attempt.number)
+            for turn in tx.turns(attempt.task_id, attempt.number):
+                if turn.ended_at is None and turn.number in costs:
+                    over = replace(turn, ended_at=self._desk.clock.now(), outcome="stopped")
+                    cost = cost_of(stored, turn, costs[turn.number])
+                    self._desk.note(tx, stored, "turn.ended", over, cost)
+
+        return write
 
     async def forget(self, attempt: Attempt) -> None:
         """Drop what is kept of the turns of an attempt that has ended."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from banksman.core.budget import Limits
-from banksman.core.outcome import Outcome
+from banksman.core.outcome import Outcome, Usage
 from banksman.core.task import Task
 from banksman.ports.processes import Executor
 
@@ -64,10 +64,11 @@ class Agent(Protocol):
         """Return how an earlier `run` of the same brief ends, or `Lost`; starts nothing."""
         ...
 
-    async def stop(self, spool: str, why: str) -> None:
-        """End the whole tree of the turn with this `Brief.spool`.
+    async def stop(self, spool: str, why: str) -> Usage:
+        """End the whole tree of the turn with this `Brief.spool`; return what it cost.
 
-        `run` and `attach` return `Stopped`. Safe to repeat, and for a turn that never started.
+        That is as far as it is known. `run` and `attach` return `Stopped`. Safe to repeat, and
+        for a turn that never started.
         """
         ...
 

@@ -118,7 +118,7 @@ class SimAgent:
             self._world.sealed.add(brief.spool)
         return await self._ending(brief.spool)
 
-    async def stop(self, spool: str, why: str) -> None:
+    async def stop(self, spool: str, why: str) -> Usage:
         """End the agent's processes."""
         await self._hand.take()
         process = self._world.processes.get(spool)
@@ -128,6 +128,7 @@ class SimAgent:
             process.how = why
             process.kind = "stopped"
             process.ended.set()
+        return Usage() if process is None else process.usage
 
     def forget(self, spool: str) -> None:
         """Drop what is kept: whoever asks for this turn again finds it lost."""
