@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -262,14 +261,18 @@ def survivors(project: Project) -> list[str]:
 
 def kill_everything(project: Project) -> int:
     """Kill all that this project started, in no order; return how many there were."""
-    killed = 0
-    while found := processes(project):
+    killed: set[int] = set()
+
+    def none_is_left() -> bool:
+        found = processes(project)
         for pid in found:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-                killed += 1
-        time.sleep(0.01)
-    return killed
+        killed.update(found)
+        return not found
+
+    until(none_is_left, "the end of everything")
+    return len(killed)
 
 
 def processes(project: Project) -> dict[int, str]:
