@@ -142,19 +142,16 @@ class AgentStep:
     async def _limited(self, brief: Brief, attempt: Attempt) -> Brief:
         """Return the brief with what may still be spent, and how long the agent may work."""
 
-        def read(tx: Transaction) -> tuple[tuple[Turn, ...], Limits]:
-            turns = tx.turns(attempt.task_id, attempt.number)
-            return turns, self._desk.budgets.allowance(tx, brief.task)
+        def read(tx: Transaction) -> tuple[Spent, Limits]:
+            # Checks, waiting and the sleep of the machine are not the agent's time.
+            spent = tx.spent_on(attempt.task_id, after=attempt.number - 1)
+            return spent, self._desk.budgets.allowance(tx, brief.task)
 
-        turns, allowance = await self._desk.ledger.commit(read)
-        # Checks and waiting are not the agent's time.
-        spent_ms = sum(
-            max(0, turn.ended_at - turn.started_at) for turn in turns if turn.ended_at
-        )
-        left_s = self._limits.attempt_s - spent_ms / 1000
+        spent, allowance = await self._desk.ledger.commit(read)
+        left_s = self._limits.attempt_s - spent.time_ms / 1000
         if allowance.time_ms is not None:
             left_s = min(left_s, allowance.time_ms / 1000)
-        # A clock that jumped must not make this 0 or less.
+        # What is given is more than nothing: a turn that may not begin was stopped before.
         return replace(brief, timeout_s=max(1.0, left_s), allowance=allowance)
 
     def _brief(  # noqa: PLR0917 - whose, which, and where
