@@ -196,9 +196,10 @@ def _is_old(connection: sqlite3.Connection, path: Path) -> bool:
     Raises:
         StoreUnusableException: It is another program's, or a newer version's.
     """
+    # In this order: another process may make the store meanwhile, and its mark with it.
+    objects = _number(connection.execute(_OBJECTS).fetchone())
     application = _number(connection.execute(_APPLICATION_ID).fetchone())
     version = _number(connection.execute(_USER_VERSION).fetchone())
-    objects = _number(connection.execute(_OBJECTS).fetchone())
     if objects and application != APPLICATION_ID:
         raise StoreUnusableException(
             message=f"{path} is a database of another program; "

@@ -118,6 +118,27 @@ def test_what_turns_cost_before_retries_were_counted_is_kept(tmp_path: Path) -> 
         assert rows.fetchall() == [(4, 5, 0)]
 
 
+class LateConnection(sqlite3.Connection):
+    """A connection that has asked for the store's mark when another process makes it."""
+
+    made_at: Path
+    _asked = False
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - as it is
+        if self._asked:
+            self._asked = False
+            SqliteStore.open(self.made_at).close()
+        self._asked = sql == "PRAGMA application_id"
+        return super().execute(sql, parameters)
+
+
+def test_a_store_that_another_process_makes_meanwhile_is_no_strangers(tmp_path: Path) -> None:
+    LateConnection.made_at = tmp_path / "state.db"
+    store = SqliteStore.open(tmp_path / "state.db", connection_type=LateConnection)
+    run(store, new_project)
+    store.close()
+
+
 def test_migrations_that_fail_leave_the_store_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
