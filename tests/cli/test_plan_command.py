@@ -67,6 +67,18 @@ def test_another_plan_can_be_named_from_the_folder_that_is_named(planned: Shell)
     assert said.rows[1] == ["end", "8", "90", "feature", "parser", "", "Describe it"]
 
 
+def test_show_tells_what_each_task_may_spend(planned: Shell) -> None:
+    plan = (planned.folder / "plan.yaml").read_text()
+    limited = plan.replace("    estimate: 90m\n", "    limits: {cost: 2.50, turns: 8}\n")
+    (planned.folder / "plan.yaml").write_text(limited)
+    (planned.folder / "banksman.toml").write_text(
+        '[limits]\ntask = {turns = 3, minutes = "1h30m", tokens = 1000000}\n'
+    )
+    first, second, _ = planned.banksman("plan", "show").rows
+    assert first[5] == "3 turns, 90 minutes, 1,000,000 tokens"
+    assert second[5] == "8 turns, 90 minutes, 1,000,000 tokens, $2.50"
+
+
 def test_graph_shows_levels(planned: Shell) -> None:
     said = planned.banksman("plan", "graph")
     assert said.rows == [

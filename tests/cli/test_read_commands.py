@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from banksman.core.budget import Limits
 from banksman.core.events import DependenciesMet
-from tests.cli.recorded import Recorded
+from banksman.core.records import Run
+from banksman.core.task import Instant
+from tests.cli.recorded import NOW, Recorded
 
 HOSTILE = "evil \x1b[2J\x1b]0;title\x07 end"
 
@@ -29,6 +32,24 @@ def test_status_is_aligned_and_coloured_for_people(recorded: Recorded) -> None:
     assert "2 tasks: 0 done, 1 running, 0 ready, 0 waiting, 1 blocked" in shown
     assert "\x1b[36mrunning\x1b[0m" in shown
     assert "banksman resolve 1 accept|cancel" in shown
+
+
+def test_status_tells_people_what_was_spent(recorded: Recorded) -> None:
+    run = Run(
+        project_id=recorded.project.id,
+        number=1,
+        epoch=1,
+        begun_at=NOW,
+        limits=Limits(cost_microusd=20_000_000),
+        project_limits=Limits(turns=9),
+        ended_at=Instant(NOW + 90_000),
+        end="capped",
+        reason="the run has spent $20.00 of $20.00",
+    )
+    recorded.note("run.begun", run)
+    shown = recorded.repo.on_terminal("--no-color", "status")
+    assert "Spent by the last run: 1.5 minutes, $0.00 of $20.00\n" in shown
+    assert "Spent by the project: 0 of 9 turns\n" in shown
 
 
 def test_no_color_is_heard_wherever_it_is_said(recorded: Recorded) -> None:

@@ -106,6 +106,7 @@ def test_a_task_is_added_with_all_that_a_plan_can_say(idle: Recorded) -> None:
         "task", "add", "third", "A third thing", "--needs", "second", "--needs", "1",
         "--priority", "9", "--estimate", "90m", "--kind", "docs", "--agent", "touch",
         "--check", "syntax", "--gate", "manual", "--retries", "0",
+        "--limit", "cost=2.50", "--limit", "minutes=2h", "--limit", "turns=7",
     )  # fmt: skip
     assert (said.code, said.out) == (0, "third is task 3, pending.\n")
     task = idle.repo.banksman("task", "show", "third", "--json").json["task"]
@@ -113,6 +114,10 @@ def test_a_task_is_added_with_all_that_a_plan_can_say(idle: Recorded) -> None:
     spec = task["spec"]
     assert (spec["priority"], spec["estimate_min"], spec["kind"]) == (9, 90, "docs")
     assert (spec["agent"], spec["checks"], spec["gate"]) == ("touch", ["syntax"], "manual")
+    hours = 7_200_000
+    assert spec["limits"] == {
+        "turns": 7, "time_ms": hours, "tokens": None, "cost_microusd": 2_500_000,
+    }  # fmt: skip
     twice = idle.repo.banksman("task", "add", "third", "Again")
     assert twice.code == 2
     assert "there is a task 'third' already" in twice.err
@@ -129,6 +134,10 @@ def test_a_task_is_added_with_all_that_a_plan_can_say(idle: Recorded) -> None:
         (["ok", "x", "--agent", "toch"], 'there is no agent "toch" in the settings; did you'),
         (["ok", "x", "--check", "tests"], 'there is no check "tests" in the settings'),
         (["ok", "x", "--touches", "/etc"], "--touches: "),
+        (["ok", "x", "--limit", "cost=0"], "--limit: limits.cost must be US dollars"),
+        (["ok", "x", "--limit", "cost=nan"], "0.0001 to 1,000,000, not nan."),
+        (["ok", "x", "--limit", "tokens"], '1 to 1,000,000,000,000, not the text "".'),
+        (["ok", "x", "--limit", "hours=2"], '--limit: limits: unknown key "hours"'),
         (["ok", "x", "--kind", "fun"], "'fun' is not one of"),
     ],
 )

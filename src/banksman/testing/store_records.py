@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from banksman.core.breakpoints import Resolution
+from banksman.core.budget import Limits, Spent
 from banksman.core.quality import CheckStatus, Stage
 from banksman.core.records import (
     Attempt,
@@ -16,11 +17,12 @@ from banksman.core.records import (
     Ending,
     FileChange,
     JournalEntry,
+    Run,
     Step,
     Turn,
     UsageRecord,
 )
-from banksman.core.task import ProjectId, TaskStatus
+from banksman.core.task import Instant, ProjectId, TaskStatus
 from banksman.exceptions import (
     CommandRefusedException,
     StoreException,
@@ -109,6 +111,67 @@ class RecordContract:
             assert tx.changes(task.id, 1) == (undone,)
             tx.put(replace(attempt, turns=2), kept)
             assert tx.changes(task.id, 1) == (kept,)
+
+    def test_what_turns_cost_is_added_up_by_project_and_by_task(self, store: Store) -> None:
+        with store.transaction() as tx:
+            project = new_project(tx)
+            task, other = (new_task(tx, project, key) for key in "ab")
+            elsewhere = new_task(tx, new_project(tx, "other"), "a")
+            for one, number in ((task, 1), (task, 2), (other, 1), (elsewhere, 1)):
+                new_attempt(tx, one, number)
+            turn = Turn(
+                task_id=task.id, attempt=1, number=1, spool="s", prompt="p", started_at=NOW
+            )
+            cost = UsageRecord(
+                task_id=task.id,
+                attempt=1,
+                turn=1,
+                agent="command",
+                input_tokens=3,
+                output_tokens=4,
+                cost_microusd=5,
+                duration_ms=60,
+            )
+            later = Instant(NOW + 700)
+            tx.put(
+                replace(turn, ended_at=later, outcome="answered"),
+                cost,
+                # Without a word about its time: it was stopped.
+                replace(turn, number=2, ended_at=later, outcome="stopped"),
+                # The clock was set back meanwhile.
+                replace(turn, number=3, ended_at=Instant(NOW - 9), outcome="stopped"),
+                replace(turn, attempt=2),
+                replace(turn, task_id=other.id, ended_at=later, outcome="lost"),
+                replace(cost, task_id=other.id, duration_ms=0),
+                replace(turn, task_id=elsewhere.id),
+                replace(cost, task_id=elsewhere.id),
+            )
+            first = Spent(turns=3, time_ms=760, tokens=7, cost_microusd=5)
+            assert tx.spent_on(task.id) == first.plus(Spent(turns=1))
+            assert tx.spent_on(task.id, after=1) == Spent(turns=1)
+            assert tx.spent_on(task.id, after=2) == Spent()
+            both = first.plus(Spent(turns=2, tokens=7, cost_microusd=5))
+            assert tx.spent(project.id) == both
+            assert tx.spent(ProjectId(9)) == Spent()
+
+    def test_the_last_run_is_the_one_that_began_last(self, store: Store) -> None:
+        with store.transaction() as tx:
+            project, other = new_project(tx), new_project(tx, "other")
+            assert tx.last_run(project.id) is None
+            first = Run(project_id=project.id, number=1, epoch=1, begun_at=NOW)
+            second = replace(
+                first,
+                number=2,
+                limits=Limits(turns=1, cost_microusd=2),
+                task_limits=Limits(time_ms=3),
+                project_limits=Limits(tokens=4),
+                before=Spent(turns=5, cost_microusd=6),
+                ended_at=NOW,
+                end="capped",
+                reason="spent",
+            )
+            tx.put(second, first, replace(first, project_id=other.id, number=3))
+            assert tx.last_run(project.id) == second
 
     def test_open_attempts_are_those_without_an_end(self, store: Store) -> None:
         with store.transaction() as tx:

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from banksman.core.breakpoints import BreakpointType, Severity
+from banksman.core.budget import Limits
 from banksman.core.records import (
     Attempt,
     BreakpointEvent,
@@ -32,7 +33,8 @@ def new_project(tx: Transaction, name: str = "crane") -> Project:
 
 def new_task(tx: Transaction, project: Project, key: str, *needs: TaskId) -> Task:
     """Return a task that was inserted."""
-    spec = TaskSpec(key=key, title=key.title(), checks=("tests", "types"))
+    limits = Limits(turns=2, cost_microusd=3)
+    spec = TaskSpec(key=key, title=key.title(), checks=("tests", "types"), limits=limits)
     extra = {"origin": "plan"}
     return tx.insert_task(
         Task(id=TaskId(0), project_id=project.id, spec=spec, needs=needs, extra=extra)

@@ -7,12 +7,15 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from banksman.cli.budget_words import spent_answer
+from banksman.cli.budget_words import words as spent_words
 from banksman.cli.phrases import NOTABLE, phrase
 from banksman.cli.screens import drawn
 from banksman.cli.views import Totals, doing, progress_of, question_of
 from banksman.core.breakpoints import BreakpointType, Left, Severity
+from banksman.core.budget import Limits, Spent
 from banksman.core.events import Event
-from banksman.core.records import BreakpointEvent, JournalEntry, Project
+from banksman.core.records import BreakpointEvent, JournalEntry, Project, Run
 from banksman.core.task import Instant, ProjectId, TaskId, TaskStatus
 from banksman.core.transitions import TRANSITIONS
 from banksman.state.journal import event_kind
@@ -109,6 +112,53 @@ def test_progress_has_attempts_delays_questions_and_totals() -> None:
     assert progress.totals == Totals(running=1, waiting=1)
     assert progress.questions[0].command == "banksman resolve 3 accept|retry|edit|cancel"
     assert progress.paused
+
+
+RUN = Run(
+    project_id=ProjectId(1),
+    number=1,
+    epoch=1,
+    begun_at=Instant(NOW - 90_000),
+    limits=Limits(cost_microusd=20_000_000),
+    project_limits=Limits(turns=50),
+    before=Spent(turns=2, time_ms=5, cost_microusd=1_000_000),
+)
+SPENT = Spent(turns=5, time_ms=30_000, tokens=1200, cost_microusd=3_500_000)
+
+
+def test_a_look_tells_what_the_run_has_spent_of_what_it_may() -> None:
+    view = replace(status(RUNNING), run=RUN, spent=SPENT)
+    progress = progress_of(view, [], NOW)
+    assert progress.spent == "3 turns, 1.5 minutes, 1,200 tokens, $2.50 of $20.00"
+    assert progress_of(status(RUNNING), [], NOW).spent == ""
+    console = Console(width=150, force_terminal=False, color_system=None)
+    with console.capture() as captured:
+        console.print(drawn(progress))
+    assert f"; spent {progress.spent}" in captured.get()
+
+
+@pytest.mark.parametrize(
+    ("run", "live", "time_ms"),
+    [
+        (RUN, True, 90_000),
+        # Nobody knows when an engine died.
+        (RUN, False, 0),
+        (replace(RUN, ended_at=Instant(NOW - 30_000), end="capped"), False, 60_000),
+        (replace(RUN, ended_at=Instant(NOW - 30_000), end="capped"), True, 60_000),
+        # The clock was set back.
+        (replace(RUN, begun_at=Instant(NOW + 1)), True, 0),
+    ],
+)
+def test_a_run_takes_from_its_begin_to_its_end(run: Run, *, live: bool, time_ms: int) -> None:
+    answer = spent_answer(replace(status(), run=run, spent=SPENT), NOW, live=live)
+    assert answer.run == Spent(turns=3, time_ms=time_ms, tokens=1200, cost_microusd=2_500_000)
+    assert (answer.project, answer.project_limits) == (SPENT, Limits(turns=50))
+
+
+def test_before_the_first_run_nothing_was_spent() -> None:
+    answer = spent_answer(status(), NOW, live=False)
+    assert (answer.run, answer.run_limits) == (Spent(), Limits())
+    assert spent_words(answer.run, answer.run_limits) == "nothing yet"
 
 
 def test_totals_count_every_task_once() -> None:

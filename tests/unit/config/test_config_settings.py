@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from banksman.config.environment import base_environment
 from banksman.config.settings import Flags, Settings, load_settings
 from banksman.config.settings_model import IntegrationStyle
+from banksman.core.budget import Limits
 from banksman.exceptions import InputException, PlanException
 
 HOME = {"HOME": "/nobody"}
@@ -86,6 +87,27 @@ def test_a_flag_counts_more_than_the_file(tmp_path: Path) -> None:
     assert settings.run.agent == "b"
     assert settings.plan == Path("other.yaml")
     assert settings.color is True
+
+
+def test_what_may_be_spent_is_read_and_flags_count_more(tmp_path: Path) -> None:
+    text = (
+        "[limits]\ntask = {cost = 2.5, minutes = 0.000001}\n"
+        'run = {cost = 20, minutes = "1h", turns = 5}\n'
+    )
+    flags = Flags(limits={"cost": 7, "tokens": 9, "minutes": None})
+    limits = load(tmp_path, text, flags).limits
+    assert limits.task.limits == Limits(cost_microusd=2_500_000, time_ms=1)
+    assert limits.run.limits == Limits(
+        cost_microusd=7_000_000, tokens=9, time_ms=3_600_000, turns=5
+    )
+    assert limits.project.limits == Limits()
+    assert load(tmp_path, "[run]\n", SILENT).limits.run.limits == Limits()
+
+
+@pytest.mark.parametrize("text", ["limits = 3\n", "[limits]\nrun = 3\n"])
+def test_a_flag_does_not_hide_limits_that_are_none(tmp_path: Path, text: str) -> None:
+    with pytest.raises(PlanException, match="must be a group of keys, not 3"):
+        load(tmp_path, text, Flags(limits={"cost": 7}))
 
 
 def test_a_wrong_flag_is_named_as_such(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from banksman.core.breakpoints import BreakpointType
+from banksman.core.budget import Limits
 from banksman.core.records import Attempt, Command, StopWhy
 from banksman.core.task import DependencyPolicy, Gate, ProjectId, Task, TaskSpec, TaskStatus
 from banksman.exceptions import RecordNotFoundException, StaleWriterException, StoreException
@@ -208,6 +209,7 @@ def test_a_task_is_added_with_what_it_needs(counter: Counter) -> None:
         checks=("tests",),
         on_dependency_failure=DependencyPolicy.RUN,
         gate=Gate.MANUAL,
+        limits=Limits(turns=2, cost_microusd=3),
     )
     answer = counter.granted("add", spec=to_plain(spec), needs=["a", 2, "2"])
     assert answer == {"task": 3, "key": "new.1", "status": "pending"}
@@ -260,6 +262,15 @@ def test_a_task_that_needs_nothing_is_ready_at_once(counter: Counter) -> None:
         ({"spec": {**SPEC, "retries_max": -1}}, "retries_max must be"),
         ({"spec": {**SPEC, "retries_max": 101}}, "retries_max must be"),
         ({"spec": {**SPEC, "turns_max": 0}}, "turns_max must be"),
+        ({"spec": {**SPEC, "limits": [1]}}, "limits must be numbers by name, not [1]."),
+        ({"spec": {**SPEC, "limits": 5}}, "limits must be numbers by name, not 5."),
+        ({"spec": {**SPEC, "limits": {"turns": 0}}}, "limits.turns must be a whole number, 1"),
+        ({"spec": {**SPEC, "limits": {"tokens": -1}}}, "limits.tokens must be a whole number"),
+        ({"spec": {**SPEC, "limits": {"turns": 1.5}}}, "or more, not 1.5."),
+        ({"spec": {**SPEC, "limits": {"turns": True}}}, "or more, not True."),
+        ({"spec": {**SPEC, "limits": {"turns": 2**53 + 1}}}, "limits.turns must be"),
+        ({"spec": {**SPEC, "limits": {"turns": "many"}}}, "or more, not 'many'."),
+        ({"spec": {**SPEC, "limits": {"hours": 3}}}, "has hours, which"),
         ({"spec": {**SPEC, "checks": "tests"}}, "checks must be a list, not 'tests'."),
         ({"spec": {**SPEC, "checks": [1]}}, "checks = [1]"),
         ({"spec": {**SPEC, "touches": ["a"] * 10_001}}, "touches has 10,001 items"),
