@@ -146,6 +146,8 @@ def test_a_run_that_has_spent_what_it_may_ends_and_the_next_goes_on(tmp_path: Pa
     assert status["spent"]["run"]["cost_microusd"] == 2 * COST
     assert status["spent"]["run"]["tokens"] == 2000
     assert status["spent"]["run_limits"]["cost_microusd"] == 2 * COST
+    report = banksman(project, "report").stdout
+    assert "the run is over: capped, the run has spent $0.80 of $0.80" in report
     last = json.loads(
         banksman(project, "run", "--max-turns", "1", "--json").stdout.splitlines()[-1]
     )

@@ -110,6 +110,7 @@ class Report:
         until: To when: now.
         engine: Whether an engine runs now.
         end: How the last run ended; empty if it goes on, or its engine died.
+        limit: Which limit of its budget it had reached then, in words; empty if none.
         counts: Number of tasks by state, zeros included.
         done: Tasks that were completed.
         waiting: Breakpoints that wait for a person.
@@ -127,6 +128,7 @@ class Report:
     until: Instant
     engine: bool
     end: str
+    limit: str
     counts: Mapping[TaskStatus, int]
     done: tuple[TaskReport, ...]
     waiting: tuple[Waiting, ...]
@@ -194,6 +196,7 @@ def report_since(
         until=now,
         engine=engine,
         end=heard.end,
+        limit="" if status.run is None else status.run.reason,
         counts=status.counts,
         done=tuple(one for one in tasks.values() if one.status is TaskStatus.COMPLETED),
         waiting=tuple(

@@ -94,7 +94,8 @@ def dollars(microusd: int) -> str:
 def _state(report: Report) -> str:
     if report.engine:
         return "the run goes on"
-    return f"the run is over: {report.end}" if report.end else "no engine runs"
+    limit = f", {report.limit}" if report.limit else ""
+    return f"the run is over: {report.end}{limit}" if report.end else "no engine runs"
 
 
 def _spent(usage: AgentUsage) -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from banksman.core.breakpoint_rules import granted_after
+from banksman.core.breakpoints import BreakpointType, Resolution, Severity
 from banksman.core.budget import Limits, Spent, dollars, exceeded, filled, least, left, told
+from banksman.core.records import BreakpointEvent
+from banksman.core.task import Instant, ProjectId, TaskId
 
 MUCH = Spent(turns=7, time_ms=90_000, tokens=1_200_000, cost_microusd=20_030_000)
 
@@ -95,3 +101,24 @@ def test_numbers_below_nothing_are_refused() -> None:
         Spent(turns=-1)
     with pytest.raises(AssertionError):
         Limits(cost_microusd=-1)
+
+
+def test_only_what_was_spent_after_the_last_answer_counts() -> None:
+    event = BreakpointEvent(
+        id=1,
+        project_id=ProjectId(1),
+        task_id=TaskId(7),
+        attempt=3,
+        type=BreakpointType.BUDGET_EXCEEDED,
+        severity=Severity.HIGH,
+        message="",
+        opened_at=Instant(0),
+    )
+    answered = replace(event, attempt=2, resolution=Resolution.RETRY, resolved_at=Instant(1))
+    others = (
+        replace(answered, attempt=8, task_id=TaskId(8)),
+        replace(answered, attempt=9, type=BreakpointType.MANUAL),
+    )
+    assert granted_after(TaskId(7), (event, *others)) == 0
+    earlier = replace(answered, attempt=1)
+    assert granted_after(TaskId(7), (event, answered, earlier, *others)) == 2
