@@ -29,8 +29,7 @@ disk_free_min = {least}
 type = "command"
 shell = '''
 echo "done = True" > "$BANKSMAN_TASK_KEY.py"
-touch ../begun
-while [ ! -e ../go ]; do sleep 0.05; done
+while [ ! -e "$(git rev-parse --git-common-dir)/go" ]; do sleep 0.05; done
 '''
 """
 
@@ -67,8 +66,7 @@ def test_a_run_starts_nothing_on_a_disk_that_is_nearly_full_and_goes_on_by_itsel
         until(lambda: bool(_marks(project)), "the first agent's start")
         _fill(disk, leave=10 << 20)
         until(lambda: bool(_status(project)["held"]), "that it is told")
-        (mark,) = _marks(project)
-        (mark.parent / "go").touch()
+        (project.root / ".git" / "go").touch()
         until(lambda: _states(project) == ["completed", "ready"], "the end of the first")
         assert "less than 20 MB" in _status(project)["held"]
         (disk / "filling").unlink()
@@ -87,9 +85,10 @@ def test_a_run_outlasts_a_disk_that_is_full_and_loses_nothing(disk: Path) -> Non
     pid = json.loads(begun)["pid"]
     try:
         until(lambda: bool(_marks(project)), "the agent's start")
+        sign = project.root / ".git" / "wait"
+        sign.touch()
         _fill(disk, leave=0)
-        (mark,) = _marks(project)
-        mark.rename(mark.parent / "go")
+        sign.rename(sign.with_name("go"))
         until(lambda: bool(list(project.state.glob("spool/*/result.json"))), "the agent's end")
         # It cannot even log that it waits: that it still does after many looks must do.
         looks = iter(range(10))
@@ -117,7 +116,7 @@ def _fill(disk: Path, *, leave: int) -> None:
 
 def _marks(project: Project) -> list[Path]:
     root = project.root.parent / "state"
-    return list(root.glob("banksman/*/work/begun"))
+    return list(root.glob("banksman/*/work/*/t0.py"))
 
 
 def _status(project: Project) -> dict[str, Any]:
