@@ -12,10 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from banksman.core.records import Command
 from banksman.exceptions import StoreException
 from banksman.state.recovery import differences, entries, rebuild
 from banksman.stores.reader import Reader
 from banksman.stores.sqlite import SqliteStore
+from banksman.testing.fakes import FakeClock
 from tests.waiting import until
 
 SETTINGS = """\
@@ -252,6 +254,24 @@ def assert_rebuilt(project: Project) -> None:
     finally:
         live.close()
         again.close()
+
+
+def wish_cancelled(project: Project) -> None:
+    """Put the wish that `t0` be cancelled into the inbox, and wait for nothing."""
+    store = SqliteStore.open(project.state / "state.db")
+    with store.transaction() as tx:
+        (known,) = tx.projects()
+        tx.insert_command(
+            Command(
+                project_id=known.id,
+                key="cancel-t0",
+                name="cancel",
+                by="somebody",
+                at=FakeClock().now(),
+                arguments={"task": "t0", "reason": "no longer wanted"},
+            )
+        )
+    store.close()
 
 
 def survivors(project: Project) -> list[str]:

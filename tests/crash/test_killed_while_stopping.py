@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from banksman.core.records import Command
 from banksman.core.task import TaskStatus
 from banksman.orchestration.protocol import Point
 from banksman.stores.sqlite import SqliteStore
-from banksman.testing.fakes import FakeClock
-from tests.crash.real_projects import Project, make_project, survivors
+from tests.crash.real_projects import Project, make_project, survivors, wish_cancelled
 from tests.waiting import PATIENCE_S, until
 
 SLOW = """\
@@ -29,7 +27,7 @@ def test_a_cancelled_attempt_ends_though_the_engine_dies(point: Point, tmp_path:
     engine = project.start("-m", "banksman.testing.kill_at", point, "1")
     try:
         until(lambda: _works(project), "the agent's start")
-        _cancel(project)
+        wish_cancelled(project)
         _, errors = engine.communicate(timeout=PATIENCE_S)
         assert engine.returncode == -signal.SIGKILL, errors.decode()
         done = project.run(*RUN)
@@ -47,23 +45,6 @@ def test_a_cancelled_attempt_ends_though_the_engine_dies(point: Point, tmp_path:
 
 def _works(project: Project) -> bool:
     return any("sleep 300" in line for line in survivors(project))
-
-
-def _cancel(project: Project) -> None:
-    store = SqliteStore.open(project.state / "state.db")
-    with store.transaction() as tx:
-        (known,) = tx.projects()
-        tx.insert_command(
-            Command(
-                project_id=known.id,
-                key="cancel-t0",
-                name="cancel",
-                by="somebody",
-                at=FakeClock().now(),
-                arguments={"task": "t0", "reason": "no longer wanted"},
-            )
-        )
-    store.close()
 
 
 def _status(project: Project) -> TaskStatus:

@@ -17,11 +17,13 @@ from random import Random
 import pytest
 
 from banksman.agents.claude_code import find_program
+from banksman.core.task import TaskStatus
 from banksman.orchestration.protocol import Point
 from banksman.testing.model_server.script import Script, Step, shell, write
 from banksman.testing.model_server.server import ModelServer
 from tests.conftest import CI
 from tests.crash.real_projects import (
+    RUN,
     Project,
     assert_rebuilt,
     finish,
@@ -29,17 +31,35 @@ from tests.crash.real_projects import (
     layers,
     run_for,
     survivors,
+    wish_cancelled,
 )
+from tests.waiting import PATIENCE_S, until
 
 MOMENTS = 20
+MARK = "--output-format"
+"""Stands on the command line of Claude Code."""
+CANCELLED_WORK_REMAINS = 4
+WHILE_AGENTS_WORK = frozenset({Point.START_ACTED, Point.START_RECORDED})
+"""Where the other of two attempts has its agent at work."""
 LINES_MIN, LINES_MAX = 5, 40
 """Lines of the journal that an engine lives for; a task takes about fifteen."""
+OURS = (
+    "banksman",
+    "objects/",
+    "refs/banksman/",
+    "refs/heads/banksman/target",
+    "logs/refs/heads/banksman/target",
+    # Of spares alone: see `assert_done_once` of the other crash tests.
+    "worktrees/",
+)
+"""What of git's folder is not the user's: state, objects, private refs and the target."""
+
 STOPS = frozenset({Point.STOP_INTENDED, Point.STOP_ACTED, Point.STOP_SAVED})
 
 
-def script_for(key: str) -> Script:
+def script_for(key: str, pause_s: float) -> Script:
     """Return a model that writes the task's file, and works on for a moment."""
-    pause = shell("python3 -c 'import time; time.sleep(0.4)'")
+    pause = shell(f"python3 -c 'import time; time.sleep({pause_s})'")
     return Script(
         steps=(
             Step(calls=(write(f"{key}.py", "done = True\n"),)),
@@ -51,9 +71,9 @@ def script_for(key: str) -> Script:
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[ModelServer]:
-    with ModelServer(
-        {f"t{number}": script_for(f"t{number}") for number in range(30)}
-    ) as server:
+    # Of two that begin together, one still works when the other is through.
+    keys = ((f"t{number}", 0.2 + 2 * (number % 2)) for number in range(30))
+    with ModelServer({key: script_for(key, pause_s) for key, pause_s in keys}) as server:
         yield server
 
 
@@ -110,18 +130,14 @@ def make_project(
 
 
 def picture(project: Project) -> dict[str, bytes]:
-    """Return what is the user's: files, index, configuration, hooks, and all other refs."""
+    """Return what is the user's: all files of theirs and of git's, but for objects and ours."""
     git_dir = project.root / ".git"
     files = [path for path in project.root.rglob("*") if path.is_file()]
-    kept = ("HEAD", "index", "config", "hooks/", "info/", "packed-refs", "description")
     seen: dict[str, bytes] = {}
     for path in files:
         inside = path.relative_to(git_dir) if path.is_relative_to(git_dir) else None
-        if inside is None or str(inside).startswith(kept):
+        if inside is None or not str(inside).startswith(OURS):
             seen[str(path.relative_to(project.root))] = path.read_bytes()
-    refs = project.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-    ours = ("refs/banksman/", "refs/heads/banksman/")
-    seen["refs"] = "\n".join(ref for ref in refs if not ref.startswith(ours)).encode()
     return seen
 
 
@@ -144,9 +160,36 @@ def test_a_plan_goes_on_after_the_death_of_everything_at_a_point(
     before = picture(project)
     died = project.run("-m", "banksman.testing.kill_at", point, "1")
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    kill_everything(project)
+    killed = kill_everything(project)
+    assert killed or point not in WHILE_AGENTS_WORK, "an agent was alive, and was killed too"
     finish(project)
     assert_done_once(project, keys)
+    assert picture(project) == before
+
+
+@pytest.mark.parametrize("point", sorted(STOPS))
+def test_an_attempt_that_was_being_stopped_is_stopped_after_the_death_of_everything(
+    point: Point, model: ModelServer, program: str, tmp_path: Path
+) -> None:
+    project = make_project(tmp_path, {"t0": []}, model=model, program=program)
+    before = picture(project)
+    engine = project.start("-m", "banksman.testing.kill_at", point, "1")
+    try:
+        until(lambda: any(MARK in line for line in survivors(project)), "the start of Claude")
+        wish_cancelled(project)
+        _, errors = engine.communicate(timeout=PATIENCE_S)
+    finally:
+        engine.kill()
+        engine.communicate()
+    assert engine.returncode == -signal.SIGKILL, errors.decode()
+    kill_everything(project)
+    assert project.run(*RUN).returncode == CANCELLED_WORK_REMAINS
+    assert json.loads(project.output("-m", "banksman", "status", "--json"))["counts"] == {
+        **dict.fromkeys(TaskStatus, 0),
+        TaskStatus.CANCELLED: 1,
+    }
+    assert project.git("log", "--format=%s", "main..banksman/target") == ""
+    assert survivors(project) == []
     assert picture(project) == before
 
 
