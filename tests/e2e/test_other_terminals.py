@@ -31,7 +31,7 @@ parallel = 1
 [agents.slow]
 type = "command"
 shell = '''
-while [ ! -e ../go ]; do sleep 0.05; done
+while [ ! -e "$(git rev-parse --git-common-dir)/go" ]; do sleep 0.05; done
 echo "done = True" > "$BANKSMAN_TASK_KEY.py"
 '''
 """
@@ -107,8 +107,7 @@ def running(tmp_path: Path) -> Iterator[Project]:
 
 
 def _go(project: Project) -> None:
-    (work,) = (project.root.parent / "state").glob("banksman/*/work")
-    (work / "go").touch()
+    (project.root / ".git" / "go").touch()
 
 
 def test_status_is_shown_on_any_terminal_and_fits_where_it_can(running: Project) -> None:
