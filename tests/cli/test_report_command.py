@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from banksman.app.reporting import TOLD
 from banksman.cli.markdown import code
+from banksman.cli.phrases import PHRASES
 from tests.cli.recorded import Recorded
 from tests.cli.shell import Shell
 
@@ -100,6 +102,21 @@ def test_a_report_without_a_run_is_of_all_that_happened(recorded: Recorded) -> N
     (line,) = (line for line in said.out.splitlines() if line.startswith("- **first**, "))
     assert line.endswith("(manual): ``<img src=x> @everyone #1 [a](b) `x` | ![i](u) # head``")
     assert "no engine runs" in said.out
+
+
+def test_all_that_a_report_tells_has_a_phrase() -> None:
+    assert set(PHRASES) >= TOLD
+
+
+def test_a_report_tells_that_there_was_no_sandbox_and_then_one_again(
+    recorded: Recorded,
+) -> None:
+    for kind in TOLD:
+        recorded.note(kind, recorded.project)
+    said = recorded.repo.banksman("report")
+    assert said.code == 0, said.err
+    assert said.out.count("NO SANDBOX from here on\n") == 1
+    assert said.out.count("in the sandbox again\n") == 1
 
 
 @pytest.mark.parametrize("text", ["``", "`a", "a`` b `", EVIL, "x" * 10_000, " \n\t "])

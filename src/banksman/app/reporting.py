@@ -25,7 +25,7 @@ from banksman.stores.views import AgentUsage, StatusView, TaskDetails, TaskView
 
 _LINES_AT_ONCE: Final = 1000
 _OVER: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
-_TOLD: Final = frozenset(
+TOLD: Final = frozenset(
     {
         "clock.jumped",
         "machine.slept",
@@ -37,6 +37,7 @@ _TOLD: Final = frozenset(
         "sandbox.on",
     }
 )
+"""Kinds of lines that a report tells: what held a run up, or shook its clocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +162,7 @@ class _Heard:
             self.end = line.reason
         elif line.kind == "task.retry_scheduled":
             self.retries += 1
-        elif line.kind in _TOLD:
+        elif line.kind in TOLD:
             self.happenings.append(Happening(at=line.at, kind=line.kind, reason=line.reason))
         if line.task_id is not None:
             if line.target in {TaskStatus.COMPLETED, TaskStatus.CANCELLED}:
@@ -187,7 +188,7 @@ def report_since(
         heard.hear(entry)
     status = reader.status(project.id)
     since = now if heard.since is None else heard.since
-    usage = reader.usage(project.id, since)
+    usage = reader.usage(project.id, line)
     tasks = {view.id: _task(reader.task(view.id), view) for view in _told_of(status, heard)}
     keys = {view.id: view.key for view in status.tasks}
     return Report(

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from banksman.app.reporting import Report, TaskReport
+from banksman.cli.phrases import phrase_of
 from banksman.cli.text import clean
 from banksman.cli.views import moment, question_of, totals_of
+from banksman.core.budget import dollars
 from banksman.core.clocks import span
 from banksman.core.records import CheckResult
 from banksman.core.task import TaskStatus
@@ -23,15 +25,6 @@ LISTED_MAX: Final = 200
 """Tasks in one part; the rest is counted."""
 
 _SHORT: Final = 10
-_CENT_MICROUSD: Final = 10_000
-_HAPPENED: Final = {
-    "clock.jumped": "The clock was set",
-    "machine.slept": "The machine slept",
-    "claims.held": "Nothing more was started",
-    "claims.freed": "There was room again",
-    "store.waited": "The disk was full",
-    "plan.stalled": "The plan stood still",
-}
 
 
 def report_lines(report: Report) -> Iterator[str]:
@@ -78,17 +71,6 @@ def code(text: str, *, in_table: bool = False) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     gap = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{gap}{shown}{gap}{fence}"
-
-
-def dollars(microusd: int) -> str:
-    """Return an amount of money.
-
-    Examples:
-        >>> dollars(1_234_567), dollars(400), dollars(0)
-        ('$1.23', '$0.0004', '$0.00')
-    """
-    exact = 0 < microusd < _CENT_MICROUSD
-    return f"${microusd / 1_000_000:.4f}" if exact else f"${microusd / 1_000_000:,.2f}"
 
 
 def _state(report: Report) -> str:
@@ -155,7 +137,8 @@ def _happened(report: Report) -> Iterator[str]:
     if report.rate_limits:
         yield f"- Rate limits met: {report.rate_limits}."
     for one in report.happenings:
-        yield f"- {moment(one.at)} {_HAPPENED[one.kind]}: {code(one.reason)}"
+        why = f": {code(one.reason)}" if one.reason else ""
+        yield f"- {moment(one.at)} {phrase_of(one.kind)}{why}"
 
 
 def _costs(usage: Iterable[AgentUsage]) -> Iterator[str]:

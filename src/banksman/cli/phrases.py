@@ -9,7 +9,7 @@ from banksman.cli.answers import EventAnswer
 from banksman.core.records import JournalEntry
 from banksman.core.task import TaskId
 
-_PHRASES: Final = {
+PHRASES: Final = {
     "project.created": "the project begins",
     "project.owned": "an engine takes the project over",
     "project.paused": "paused: nothing is started",
@@ -54,6 +54,7 @@ _PHRASES: Final = {
     "sandbox.on": "in the sandbox again",
     "clock.jumped": "the clock was set",
     "machine.slept": "the machine slept",
+    "plan.stalled": "the plan stands still",
     "stop.intended": "is to be stopped",
     "command.stop": "the run is to end",
     "breakpoint.opened": "a breakpoint opens",
@@ -110,8 +111,13 @@ def phrase(entry: JournalEntry) -> str:
         >>> phrase(replace(entry, attempt=2)), phrase(replace(entry, kind="command.pause"))
         ('attempt 2 starts', 'command pause')
     """
-    words = _PHRASES.get(entry.kind) or entry.kind.replace(".", " ").replace("_", " ")
-    number = str(entry.attempt or "")
+    return phrase_of(entry.kind, entry.attempt)
+
+
+def phrase_of(kind: str, attempt: int | None = None) -> str:
+    """Return what a line of this kind says of an attempt, if it is of one."""
+    words = PHRASES.get(kind) or kind.replace(".", " ").replace("_", " ")
+    number = str(attempt or "")
     return " ".join(words.replace("{attempt}", number).split())
 
 

@@ -133,7 +133,7 @@ class Assembly:
         """Journal that agents and checks are not confined, or that they are again."""
         kind, reason = ("sandbox.on", "") if confined else ("sandbox.off", UNCONFINED)
         with self._state.transaction() as tx:
-            self._state.retime(tx, self._project_id, {}, kind=kind, reason=reason)
+            self._state.record(tx, kind, tx.project(self._project_id), reason=reason)
 
 
 def _worker(desk: Desk, decisions: DecisionEngine, *, ports: Ports, manner: Manner) -> Worker:

@@ -46,12 +46,16 @@ class Timekeeper:
     def _write(self, tx: Transaction, project_id: ProjectId, found: Drift) -> None:
         if found.slept_ms:
             reason = f"for {span(found.slept_ms // 1000)}"
-            self._state.retime(tx, project_id, {}, kind="machine.slept", reason=reason)
+            self._state.record(tx, "machine.slept", tx.project(project_id), reason=reason)
         if found.set_ms:
             back = found.set_ms < 0
-            times = self._set_back(tx, project_id, found.set_ms) if back else {}
+            kind = "clock.jumped"
             reason = f"{'back' if back else 'forward'} by {span(abs(found.set_ms) // 1000)}"
-            self._state.retime(tx, project_id, times, kind="clock.jumped", reason=reason)
+            if back:
+                times = self._set_back(tx, project_id, found.set_ms)
+                self._state.retime(tx, project_id, times, kind=kind, reason=reason)
+            else:
+                self._state.record(tx, kind, tx.project(project_id), reason=reason)
 
     def _set_back(
         self, tx: Transaction, project_id: ProjectId, by_ms: int

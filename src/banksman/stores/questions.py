@@ -145,32 +145,41 @@ SINCE: Final = """
 SELECT coalesce(min(seq), 0) FROM journal WHERE project_id = :project_id AND at >= :at
 """
 
-# What turns have cost that ended from a time on, by whom.
+# What turns have cost whose end is told from a line on, by whom: whatever clocks said then.
 USAGE_SINCE: Final = """
 SELECT usage.agent, count(*), coalesce(sum(usage.input_tokens), 0),
     coalesce(sum(usage.output_tokens), 0), coalesce(sum(usage.cost_microusd), 0),
     coalesce(sum(usage.duration_ms), 0)
 FROM usage
-JOIN task ON task.id = usage.task_id
-JOIN turn ON turn.task_id = usage.task_id AND turn.attempt = usage.attempt
-    AND turn.number = usage.turn
-WHERE task.project_id = :project_id AND turn.ended_at >= :at
+WHERE (usage.task_id, usage.attempt, usage.turn) IN (
+    SELECT json_extract(written.value, '$.row.task_id'),
+        json_extract(written.value, '$.row.attempt'), json_extract(written.value, '$.row.turn')
+    FROM journal JOIN json_each(journal.writes) AS written
+    WHERE journal.project_id = :project_id AND journal.seq >= :line
+        AND journal.task_id IS NOT NULL
+        AND json_extract(written.value, '$.table') = 'usage'
+)
 GROUP BY usage.agent ORDER BY usage.agent
 """
 
-# What all turns cost; the same as what limits are held against (`statements.SPENT`).
-SPENT: Final = """
+# What turns cost: what people are shown, and what limits are held against. A turn that ended
+# without a word about its time (its agent was stopped, say) took from its begin to its end; one
+# that goes on counts as a turn, and has cost nothing that is known.
+_SPENT: Final = """
 SELECT count(*) AS turns,
     coalesce(sum(coalesce(usage.duration_ms, max(0, turn.ended_at - turn.started_at))), 0)
         AS time_ms,
     coalesce(sum(usage.input_tokens + usage.output_tokens), 0) AS tokens,
     coalesce(sum(usage.cost_microusd), 0) AS cost_microusd
-FROM turn JOIN task ON task.id = turn.task_id
+FROM turn
 LEFT JOIN usage ON usage.task_id = turn.task_id AND usage.attempt = turn.attempt
     AND usage.turn = turn.number
-WHERE task.project_id = :project_id
-    AND (:task_id IS NULL OR turn.task_id = :task_id) AND turn.attempt > :after
 """
+SPENT: Final = (
+    f"{_SPENT}JOIN task ON task.id = turn.task_id WHERE task.project_id = :project_id"
+)
+SPENT_ON_TASK: Final = f"{_SPENT}WHERE turn.task_id = :task_id AND turn.attempt > :after"
+
 RUN: Final = "SELECT * FROM run WHERE project_id = :project_id ORDER BY number DESC LIMIT 1"
 
 # All reads after this see one moment, until the transaction ends; no writer waits for it.

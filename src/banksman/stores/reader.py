@@ -111,7 +111,7 @@ class Reader(Opened):
                 tasks=tasks,
                 commands=_count(driver.first(questions.PENDING_COMMANDS, values)),
                 run=_last_run(driver, project_id),
-                spent=_spent(driver, project_id),
+                spent=_spent(driver, questions.SPENT, values),
                 confined=not _count(driver.first(questions.UNCONFINED, values)),
             )
 
@@ -149,7 +149,9 @@ class Reader(Opened):
                 usage=_records(driver, UsageRecord, questions.USAGE, values),
                 breakpoints=stops,
                 spent=_spent(
-                    driver, task.project_id, task_id, after=granted_after(task_id, stops)
+                    driver,
+                    questions.SPENT_ON_TASK,
+                    {**values, "after": granted_after(task_id, stops)},
                 ),
                 limits=filled(task.spec.limits, run.task_limits if run else Limits()),
             )
@@ -206,11 +208,9 @@ class Reader(Opened):
             self._driver().first(questions.SINCE, {"project_id": project_id, "at": at})
         )
 
-    def usage(
-        self, project_id: ProjectId, since: Instant = Instant(0)
-    ) -> tuple[AgentUsage, ...]:
-        """Return what turns have cost that ended from a time on, by the name of the agent."""
-        values = {"project_id": project_id, "at": since}
+    def usage(self, project_id: ProjectId, line: int = 0) -> tuple[AgentUsage, ...]:
+        """Return what turns have cost that ended from a line of the journal on, by agent."""
+        values = {"project_id": project_id, "line": line}
         rows = self._driver().all(questions.USAGE_SINCE, values)
         return tuple(
             AgentUsage(agent=str(agent), **dict(zip(_SUMS, map(_whole, sums), strict=True)))
@@ -252,12 +252,8 @@ def _last_run(driver: Driver, project_id: ProjectId) -> Run | None:
     return found[0] if found else None
 
 
-def _spent(
-    driver: Driver, project_id: ProjectId, task_id: TaskId | None = None, *, after: int = 0
-) -> Spent:
-    """Return what a project, or one of its tasks in the attempts after one, has spent."""
-    values = {"project_id": project_id, "task_id": task_id, "after": after}
-    (spent,) = _records(driver, Spent, questions.SPENT, values)
+def _spent(driver: Driver, sql: str, values: Values) -> Spent:
+    (spent,) = _records(driver, Spent, sql, values)
     return spent
 
 

@@ -25,7 +25,7 @@ from banksman.core.records import (
 from banksman.core.task import ProjectId, Task, TaskId, TaskSpec
 from banksman.exceptions import RecordNotFoundException
 from banksman.state.journal import SPEC_FIELDS, STATE_FIELDS
-from banksman.stores import statements
+from banksman.stores import questions, statements
 from banksman.stores.driver import Driver, Values
 from banksman.stores.rows import from_row, values_of
 
@@ -105,12 +105,12 @@ class AttemptReads(Reading):
 
     def spent(self, project_id: ProjectId) -> Spent:
         """Return what all turns of a project cost."""
-        return spent_from(self._driver.first(statements.SPENT, {"project_id": project_id}))
+        return spent_from(self._driver.first(questions.SPENT, {"project_id": project_id}))
 
     def spent_on(self, task_id: TaskId, *, after: int = 0) -> Spent:
         """Return what a task's turns cost in the attempts after one."""
         values = {"task_id": task_id, "after": after}
-        return spent_from(self._driver.first(statements.SPENT_ON_TASK, values))
+        return spent_from(self._driver.first(questions.SPENT_ON_TASK, values))
 
     def attempt(self, task_id: TaskId, number: int) -> Attempt:
         """Return it (`RecordNotFoundException`)."""

@@ -79,7 +79,6 @@ def _set(table: Table, names: Iterable[str], *where: ColumnElement[bool]) -> str
 
 
 _P, _T, _S, _D = schema.PROJECT, schema.TASK, schema.TASK_SPEC, schema.DEPENDENCY
-_N, _U = schema.TURN, schema.USAGE
 _A, _B, _R, _C = schema.ATTEMPT, schema.BREAKPOINT_EVENT, schema.CHECK_RESULT, schema.COMMAND
 
 SPEC_COLUMNS: Final = (*columns_of(TaskSpec), "extra")
@@ -136,24 +135,6 @@ _CHANGE: Final = (
     .where(_F.c.turn == _A.c.turns)
     .order_by(_F.c.path)
 )
-# A turn that ended without a word about its time (its agent was stopped, say) took from its
-# begin to its end; one that goes on counts as a turn, and has cost nothing that is known.
-_TIME: Final = func.coalesce(
-    _U.c.duration_ms, func.max(_ZERO, _N.c.ended_at - _N.c.started_at), _ZERO
-)
-_SPENT: Final = select(
-    func.count(_N.c.number),
-    func.coalesce(func.sum(_TIME), _ZERO),
-    func.coalesce(func.sum(_U.c.input_tokens + _U.c.output_tokens), _ZERO),
-    func.coalesce(func.sum(_U.c.cost_microusd), _ZERO),
-).select_from(
-    _N.outerjoin(
-        _U,
-        (_U.c.task_id == _N.c.task_id)
-        & (_U.c.attempt == _N.c.attempt)
-        & (_U.c.turn == _N.c.number),
-    )
-)
 _COMMAND: Final = _rows(Command, _C).order_by(_C.c.id)
 
 EPOCH: Final = _sql(select(_P.c.epoch).where(*_is(_P.c.id)))
@@ -193,8 +174,6 @@ LAST_RUN: Final = _sql(
     .limit(literal_column("1", LONG))
     .offset(_ZERO)
 )
-SPENT: Final = _sql(_SPENT.join(_T, _T.c.id == _N.c.task_id).where(*_is(_T.c.project_id)))
-SPENT_ON_TASK: Final = _sql(_SPENT.where(*_is(_N.c.task_id), _N.c.attempt > bindparam("after")))
 PENDING_COMMANDS: Final = _sql(
     _COMMAND.where(
         *_is(_C.c.project_id), _C.c.applied_at.is_(None), _C.c.withdrawn_at.is_(None)
