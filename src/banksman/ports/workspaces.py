@@ -169,6 +169,9 @@ class Workspaces(Protocol):  # noqa: PLR0904 - the acts and questions of one pro
         """Make ready what the next workspaces and checkouts need, so that they wait less.
 
         Nothing depends on it: it may do nothing, and may be cancelled at any time.
+
+        Raises:
+            WorkspaceException: It cannot be done now; the disk may be full.
         """
         ...
 
@@ -177,5 +180,9 @@ class Workspaces(Protocol):  # noqa: PLR0904 - the acts and questions of one pro
         ...
 
     async def sweep(self, live: Iterable[Attempt]) -> tuple[Path, ...]:
-        """Save what the leftovers hold, then remove them; return what was removed."""
+        """Save what the leftovers hold, then remove them; return what was removed.
+
+        Raises:
+            WorkspaceException: What there is cannot be looked through; the next try may.
+        """
         ...

@@ -190,16 +190,18 @@ class GitWorkspaces(TargetBranch):
         line of the log names it, and the next sweep tries again.
         """
         kept = tuple(live)
-        removed = [path for path in await self.leftovers(kept) if await self._swept(path)]
-        for path in self._remains(kept):
-            await self._swept(path)
-        await self._spares.sweep()
-        await self._worktrees.empty_trash()
+        with refusals(self._layout.root):
+            removed = [path for path in await self.leftovers(kept) if await self._swept(path)]
+            for path in self._remains(kept):
+                await self._swept(path)
+            await self._spares.sweep()
+            await self._worktrees.empty_trash()
         return tuple(removed)
 
     async def prepare_ahead(self) -> None:
         """Make worktrees ready for what comes next; see `Workspaces.prepare_ahead`."""
-        await self._spares.provide(await self.tip() or self._base_commit)
+        with refusals(self._layout.root):
+            await self._spares.provide(await self.tip() or self._base_commit)
 
     def _remains(self, live: tuple[Attempt, ...]) -> list[Path]:
         """Return where workspaces were of which a crash has left all but the folder."""

@@ -226,7 +226,7 @@ def refusals(path: Path) -> Generator[None]:
         yield
     except OSError as error:
         raise WorkspaceException(
-            message=f"the workspace {shown(path)} cannot be read or removed: "
+            message=f"the workspace {shown(path)} cannot be read, written or removed: "
             f"{one_line(error.strerror or str(error))}{_about(error)}."
         ) from error
 

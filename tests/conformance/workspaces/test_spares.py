@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from banksman.exceptions import WorkspaceException
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.outfit import WorkspaceSettings
 from tests.conformance.workspaces.scene import Scene
@@ -229,5 +230,21 @@ def test_a_spare_that_was_damaged_is_replaced_by_a_new_worktree(scene: Scene) ->
         assert (path / "a.txt").read_text() == "alpha\n"
         assert scene.git("status", "--porcelain", cwd=path) == ""
         assert spares(scene) == []
+
+    scene.run(scenario, ONE)
+
+
+@pytest.mark.parametrize("of", ["worktrees", "cards"])
+def test_a_file_system_that_refuses_spares_is_no_more_than_a_workspace_that_is_not_there(
+    scene: Scene, of: str
+) -> None:
+    async def scenario(spaces: GitWorkspaces) -> None:
+        folder = {"worktrees": scene.root, "cards": scene.state}[of] / "spares"
+        folder.rmdir()
+        folder.write_text("in the way")
+        with pytest.raises(WorkspaceException, match="Not a directory"):
+            await spaces.prepare_ahead()
+        with pytest.raises(WorkspaceException, match="Not a directory"):
+            await spaces.sweep(())
 
     scene.run(scenario, ONE)

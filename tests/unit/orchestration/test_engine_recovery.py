@@ -240,6 +240,20 @@ def test_a_sweep_that_fails_does_not_keep_the_plan_from_going_on(staging: Stagin
     assert stage.run_plan() is RunEnd.COMPLETED
 
 
+def test_workspaces_that_cannot_be_made_ahead_do_not_end_the_run(staging: Staging) -> None:
+    tried: list[str] = []
+
+    class CannotPrepareAhead(SimWorkspaces):
+        async def prepare_ahead(self) -> None:
+            tried.append("ahead")
+            raise WorkspaceException(message="the disk is full")
+
+    stage = staging(item("a"))
+    stage.workspaces = CannotPrepareAhead
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert tried == ["ahead"]
+
+
 class Refusing(FaultyStore):
     """Refuses the commits that it is told to."""
 
