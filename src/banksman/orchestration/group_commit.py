@@ -67,12 +67,7 @@ class GroupCommit:
         own = _Piece(duties)
         pieces, self._pieces = [*self._pieces, own], []
         self.handed_in.clear()
-        try:
-            written = self._together(pieces)
-        except StoreFullException:
-            self._pieces[:0] = pieces[:-1]
-            raise
-        if not written:
+        if not self._together(pieces):
             broken = self._one_by_one(pieces)
             if broken is not None:
                 own.future.exception()  # Looked at here, so that nobody misses it.
@@ -85,6 +80,7 @@ class GroupCommit:
             with self._state.transaction() as tx:
                 answers = [piece.work(tx) for piece in pieces]
         except StoreFullException:
+            self._put_back(pieces)
             raise
         except Exception:  # noqa: BLE001 - raised again, from its own piece, by `_one_by_one`
             return False
@@ -95,13 +91,21 @@ class GroupCommit:
     def _one_by_one(self, pieces: list[_Piece]) -> StoreException | None:
         """Try each piece alone; return the last error of a store that refuses even that."""
         broken: StoreException | None = None
-        for piece in pieces:
+        for at, piece in enumerate(pieces):
             try:
                 with self._state.transaction() as tx:
                     answer = piece.work(tx)
+            except StoreFullException:
+                # Those before it are written, or were refused for reasons of their own.
+                self._put_back(pieces[at:])
+                raise
             except Exception as error:  # noqa: BLE001 - handed to the coroutine that waits
                 piece.fail(error)
                 broken = error if isinstance(error, StoreException) else broken
             else:
                 piece.succeed(answer)
         return broken
+
+    def _put_back(self, pieces: list[_Piece]) -> None:
+        """Let pieces wait for the next flush; the last are the duties, which come with it."""
+        self._pieces[:0] = pieces[:-1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from banksman.core.clocks import span
@@ -49,6 +50,7 @@ class Headroom:
         self._free_bytes_min = free_bytes_min
         self._held = False
         self._looked_s: float | None = None
+        self._untold_s = 0.0
 
     def tick(self, project_id: ProjectId) -> bool:
         """Return whether nothing may be claimed for want of room; journal when that changes."""
@@ -86,7 +88,8 @@ class Headroom:
                 await asyncio.sleep(LOOK_S)
             else:
                 if full_since is not None:
-                    self._note_full(project_id, self._clock.monotonic() - full_since)
+                    self._untold_s += self._clock.monotonic() - full_since
+                self._tell_wait(project_id)
                 return done
 
     def _note(self, project_id: ProjectId, room: Room, *, held: bool) -> None:
@@ -96,9 +99,16 @@ class Headroom:
         reason = f"{there}, {'less' if held else 'more'} than {least}"
         self._journal(project_id, kind, reason)
 
-    def _note_full(self, project_id: ProjectId, full_s: float) -> None:
-        reason = f"nothing could be recorded for {span(round(full_s))}; nothing is lost"
-        self._journal(project_id, "store.waited", reason)
+    def _tell_wait(self, project_id: ProjectId) -> None:
+        """Journal how long nothing could be; what there is no room for waits for a round."""
+        if not self._untold_s:
+            return
+        waited = span(round(self._untold_s))
+        reason = f"nothing could be recorded for {waited}; nothing is lost"
+        # The round is written: it must not be done again because of this sentence.
+        with suppress(StoreFullException):
+            self._journal(project_id, "store.waited", reason)
+            self._untold_s = 0.0
 
     def _journal(self, project_id: ProjectId, kind: str, reason: str) -> None:
         with self._state.transaction() as tx:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from banksman.core.records import Project
-from banksman.core.task import TaskId, TaskSpec
+from banksman.core.task import TaskId
 from banksman.exceptions import (
     RecordNotFoundException,
     StaleWriterException,
@@ -22,66 +21,8 @@ from banksman.exceptions import (
 from banksman.orchestration.group_commit import GroupCommit
 from banksman.orchestration.task_flow import TaskFlow
 from banksman.ports import Transaction
-from banksman.state.state_manager import StateManager
-from banksman.stores.sqlite import SqliteStore
-from banksman.testing.fakes import FakeClock
 from tests.unit.orchestration.bench import Bench
-
-
-class CountingStore:
-    """A real store that counts its transactions, and refuses the commits it is told to."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self.store = store
-        self.begun = 0
-        self.refuse: set[int] = set()
-        self.refuses_all = False
-        self.full: StoreFullException | None = None
-
-    @contextmanager
-    def transaction(self) -> Generator[Transaction]:
-        self.begun += 1
-        number = self.begun
-        with self.store.transaction() as tx:
-            yield tx
-            if self.full is not None:
-                raise self.full
-            if self.refuses_all or number in self.refuse:
-                raise StoreException(message=f"commit {number} was refused")
-
-    def close(self) -> None:
-        self.store.close()
-
-
-class Round:
-    """A ledger over a project, and the rounds of an engine that has nothing else to do."""
-
-    def __init__(self, path: Path) -> None:
-        self.store = CountingStore(SqliteStore.open(path / "state.db", synchronous="OFF"))
-        self.state = StateManager(self.store, FakeClock())
-        created = self.state.create_project("demo", base="main", target="banksman/target")
-        self.project = self.state.own(created.id)
-        self.ledger = GroupCommit(self.state)
-        self.store.begun = 0
-
-    def add(self, tx: Transaction, key: str) -> int:
-        spec = TaskSpec(key=key, title=key)
-        return self.state.create_task(self.project.id, spec, tx=tx).id
-
-    def adding(self, key: str) -> Callable[[Transaction], int]:
-        return lambda tx: self.add(tx, key)
-
-    def keys(self) -> list[str]:
-        with self.store.store.transaction() as tx:
-            return [task.spec.key for task in tx.tasks(self.project.id)]
-
-    def flush(self) -> str:
-        return self.ledger.flush(lambda tx: f"{len(tx.tasks(self.project.id))} tasks")
-
-
-async def let_others_run() -> None:
-    for _ in range(3):
-        await asyncio.sleep(0)
+from tests.unit.orchestration.ledger_scene import Round, caught, let_others_run
 
 
 def test_all_of_a_round_is_one_transaction(tmp_path: Path) -> None:
@@ -164,7 +105,7 @@ def test_a_refused_piece_costs_its_neighbours_nothing(tmp_path: Path) -> None:
 
         async with asyncio.TaskGroup() as group:
             before = group.create_task(ring.ledger.commit(ring.adding("a")))
-            refused = group.create_task(_caught(ring.ledger, half))
+            refused = group.create_task(caught(ring.ledger, half))
             after = group.create_task(ring.ledger.commit(ring.adding("b")))
             await let_others_run()
             assert ring.flush() == "2 tasks"
@@ -174,16 +115,6 @@ def test_a_refused_piece_costs_its_neighbours_nothing(tmp_path: Path) -> None:
         assert ring.store.begun == 1 + 4, "together, then each alone"
 
     asyncio.run(main())
-
-
-async def _caught(
-    ledger: GroupCommit, work: Callable[[Transaction], object]
-) -> Exception | None:
-    try:
-        await ledger.commit(work)
-    except Exception as error:  # noqa: BLE001 - it is what the test looks at
-        return error
-    return None
 
 
 def test_what_the_duties_raise_is_raised_and_the_pieces_are_written(tmp_path: Path) -> None:
@@ -249,9 +180,7 @@ def test_a_store_that_refuses_for_ever_is_told_to_all_who_wait_and_to_the_engine
         ring = Round(tmp_path)
         ring.store.refuses_all = True
         async with asyncio.TaskGroup() as group:
-            waiting = [
-                group.create_task(_caught(ring.ledger, ring.adding(key))) for key in "ab"
-            ]
+            waiting = [group.create_task(caught(ring.ledger, ring.adding(key))) for key in "ab"]
             await let_others_run()
             with pytest.raises(StoreException, match="commit 4 was refused"):
                 ring.flush()
@@ -271,8 +200,8 @@ def test_a_store_that_refuses_one_piece_alone_stops_the_engine_too(tmp_path: Pat
         ring = Round(tmp_path)
         ring.store.refuse = {1, 2}
         async with asyncio.TaskGroup() as group:
-            first = group.create_task(_caught(ring.ledger, ring.adding("a")))
-            second = group.create_task(_caught(ring.ledger, ring.adding("b")))
+            first = group.create_task(caught(ring.ledger, ring.adding("a")))
+            second = group.create_task(caught(ring.ledger, ring.adding("b")))
             await let_others_run()
             with pytest.raises(StoreException, match="commit 2 was refused"):
                 ring.flush()
@@ -304,7 +233,7 @@ def test_the_failure_of_someone_who_was_cancelled_is_nobodys(tmp_path: Path) -> 
     async def main() -> None:
         ring = Round(tmp_path)
         async with asyncio.TaskGroup() as group:
-            gone = group.create_task(_caught(ring.ledger, lambda tx: tx.task(TaskId(99))))
+            gone = group.create_task(caught(ring.ledger, lambda tx: tx.task(TaskId(99))))
             await let_others_run()
             gone.cancel()
             await let_others_run()
@@ -391,3 +320,27 @@ def test_what_a_full_store_refuses_waits_for_the_next_flush_in_its_order(
     asyncio.run(main())
     with round_.store.store.transaction() as tx:
         assert [task.spec.key for task in tx.tasks(round_.project.id)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("full_at", [3, 4])
+def test_a_store_that_fills_up_beside_a_refused_piece_loses_nothing(
+    tmp_path: Path, full_at: int
+) -> None:
+    async def main() -> None:
+        ring = Round(tmp_path)
+        # Together, each of the two pieces alone, and then the duties.
+        ring.store.fills_at = full_at
+        async with asyncio.TaskGroup() as group:
+            refused = group.create_task(caught(ring.ledger, lambda tx: tx.task(TaskId(99))))
+            piece = group.create_task(ring.ledger.commit(ring.adding("a")))
+            await let_others_run()
+            with pytest.raises(StoreFullException):
+                ring.flush()
+            await let_others_run()
+            assert isinstance(refused.result(), RecordNotFoundException)
+            assert piece.done() is (full_at == 4)
+            assert ring.flush() == "1 tasks"
+        assert piece.result() == 1
+        assert ring.keys() == ["a"]
+
+    asyncio.run(main())

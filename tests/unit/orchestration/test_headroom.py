@@ -111,6 +111,41 @@ def test_an_engine_outlasts_a_full_store_and_loses_nothing(full: Stage) -> None:
     assert _told(full) == ["store.waited"]
 
 
+class _FullForTheNote(_Filling):
+    """It fills up again once, when the first round after the wait has been written."""
+
+    refused = 0
+
+    @contextmanager
+    def transaction(self) -> Generator[Transaction]:
+        with super().transaction() as tx:
+            yield tx
+            told = tx.journal(self.stage.project_id, limit=100_000)[-1].kind == "store.waited"
+            if told and not self.refused:
+                self.refused += 1
+                raise StoreFullException(message="the disk is full again")
+
+
+def test_what_an_engine_tells_of_a_full_store_waits_for_room_too(full: Stage) -> None:
+    full.store_of = _FullForTheNote
+
+    async def during(_: Engine) -> None:
+        await full.until(full.works("a"))
+        full.disk.free_bytes = 0
+        await asyncio.sleep(1000)
+        full.disk.free_bytes = LEAST
+
+    async def scene() -> None:
+        assert await full.run_during(during) is RunEnd.COMPLETED
+
+    full.play(scene)
+    assert full.plot.begun == [("a", 1, 1), ("b", 1, 1)]
+    assert _told(full) == ["store.waited"]
+    (store,) = full.stores
+    assert isinstance(store, _FullForTheNote)
+    assert store.refused == 1
+
+
 def test_whoever_ends_an_engine_does_not_wait_for_room(full: Stage) -> None:
     async def during(engine: Engine) -> None:
         await full.until(full.works("a"))
