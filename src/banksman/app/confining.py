@@ -40,7 +40,7 @@ def require_sandbox(settings: Settings) -> None:
     """
     why = trouble() if settings.sandbox.confined else ""
     if why:
-        raise InputException(message=f"there is no sandbox here: {why}.", hint=f"{WITHOUT}.")
+        raise _refusal(why)
 
 
 def project_sandbox(place: Place, settings: Settings, root: Path) -> Sandbox | None:
@@ -52,12 +52,16 @@ def project_sandbox(place: Place, settings: Settings, root: Path) -> Sandbox | N
         root: The folder of its workspaces.
 
     Raises:
-        InputException: Something that is to be writable is not there.
+        InputException: There is no program for one, or something that is to be writable is
+            not there.
     """
     wanted = settings.sandbox
-    program = find_bubblewrap() if wanted.confined else None
-    if program is None:
+    if not wanted.confined:
         return None
+    program = find_bubblewrap()
+    if program is None:
+        # Whoever wants to be confined never runs without: no caller needs to have asked first.
+        raise _refusal(trouble())
     for path in wanted.writable:
         if not path.exists():
             raise InputException(
@@ -82,6 +86,10 @@ def project_sandbox(place: Place, settings: Settings, root: Path) -> Sandbox | N
         writable=wanted.writable,
         toolchains=toolchains_of(wanted.user_home),
     )
+
+
+def _refusal(why: str) -> InputException:
+    return InputException(message=f"there is no sandbox here: {why}.", hint=f"{WITHOUT}.")
 
 
 def _all_workspaces(place: Place, settings: Settings, root: Path) -> Path:

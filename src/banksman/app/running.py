@@ -132,11 +132,17 @@ async def plan_run(request: RunRequest) -> AsyncGenerator[PlanRun]:
 def serve_once(start: Path, environ: Mapping[str, str]) -> None:
     """Apply the commands that wait in the inbox, with no engine running.
 
+    What the last run did without a sandbox is served without one too.
+
     Raises:
+        InputException: There is to be a sandbox, and there is no program for one.
         OwnershipException: An engine runs, and will apply them itself.
     """
     place = find_place(start, environ)
-    settings = load_settings(place.work_tree, Flags(), environ)
+    with open_project(place) as (reader, known):
+        unconfined = not reader.status(known.id).confined
+    flags = Flags(sandbox=False if unconfined else None)
+    settings = load_settings(place.work_tree, flags, environ)
     asyncio.run(_serve(place, settings, RunRequest(start=start, environ=environ)))
 
 
@@ -178,15 +184,16 @@ async def _assembled(
     trust = Trust(git, repository.common_dir, place.trust)
     await trust.begin(anew=_is_idle(store, project))
     root = workspaces_root(settings, repository)
-    executor = LocalExecutor(
-        place.state_dir / "spool", clock, sandbox=project_sandbox(place, settings, root)
-    )
+    sandbox = project_sandbox(place, settings, root)
+    executor = LocalExecutor(place.state_dir / "spool", clock, sandbox=sandbox)
     await executor.sweep(_open_spools(store, project))
     ports = Ports(
         store=store,
         clock=clock,
         chance=random.Random() if settings.run.jitter else None,
-        agents=_agents(place, settings, request, executor=executor),
+        agents=_agents(
+            place, settings, request, executor=executor, sandboxed=sandbox is not None
+        ),
         workspaces=GitWorkspaces(
             repository,
             git=git,
@@ -289,7 +296,12 @@ def _workspace_settings(settings: Settings) -> WorkspaceSettings:
 
 
 def _agents(
-    place: Place, settings: Settings, request: RunRequest, *, executor: LocalExecutor
+    place: Place,
+    settings: Settings,
+    request: RunRequest,
+    *,
+    executor: LocalExecutor,
+    sandboxed: bool,
 ) -> dict[str, Agent]:
     host = AgentHost(
         executor=executor,
@@ -297,7 +309,7 @@ def _agents(
         variables=request.environ,
         root=settings.file.parent if settings.file else place.work_tree,
         scratch=place.state_dir / "scratch",
-        sandboxed=settings.sandbox.confined,
+        sandboxed=sandboxed,
     )
     agents: dict[str, Agent] = {}
     for name, plugin in settings.agents.items():
