@@ -185,6 +185,23 @@ def test_a_later_turn_has_its_own_number_and_prompt(tmp_path: Path) -> None:
     assert asyncio.run(agent.run(second)).text == "again 2\n"
 
 
+def test_a_turn_in_the_sandbox_after_one_without_finds_its_home_furnished(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / "login").write_text("token")
+    first = replace(brief_for(tmp_path / "workspace"), home=tmp_path / "home")
+    second = replace(first, turn=2, spool="p1-t7-a1-n2")
+    host = host_in(tmp_path)
+    host = replace(host, environment={**host.environment, "HOME": str(tmp_path / "user")})
+    table = {"shell": ":", "home": ["login"]}
+    asyncio.run(from_settings(table, host).run(first))
+    assert not (tmp_path / "home" / "login").exists()
+    asyncio.run(from_settings(table, replace(host, sandboxed=True)).run(second))
+    assert (tmp_path / "home" / "login").read_text() == "token"
+
+
 TELLS = """
 import json, os, sys, time
 with open(os.environ["BANKSMAN_USAGE_FILE"], "w") as file:

@@ -70,8 +70,8 @@ class CommandSettings(BaseModel):
         pass_env: Variables to pass on from the engine's own environment.
         ok_codes: Exit codes of an agent that has no error to report.
         network: Whether it has a network in the sandbox.
-        home: Files below your `HOME` that it gets a copy of in its own, in a sandbox, before
-            its first turn.
+        home: Files below your `HOME` that it gets a copy of in its own, in a sandbox, where
+            they are missing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -86,8 +86,8 @@ class Turns:
         self._write_prompt(brief)
         if self._tells_cost:
             self._usage_file(brief.spool).prepare()
-        if self._user_home is not None and brief.turn == 1:
-            # Later the home is the agent's: nothing that it left there is written through.
+        if self._user_home is not None:
+            # At every turn: an earlier one may have been outside of the sandbox.
             furnish(brief.home, self._user_home, self._needs.home)
         spec = ProcessSpec(
             argv=argv,

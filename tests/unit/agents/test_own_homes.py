@@ -36,6 +36,21 @@ def test_a_copy_is_not_written_through_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "victim").exists()
 
 
+@pytest.mark.parametrize("depth", [".codex", ".codex/deep"])
+def test_a_copy_is_not_written_through_a_link_in_the_place_of_a_folder(
+    tmp_path: Path, depth: str
+) -> None:
+    (tmp_path / ".codex/deep").mkdir(parents=True)
+    (tmp_path / ".codex/deep/auth.json").write_text("token")
+    outside = tmp_path / "outside"
+    (outside / "deep").mkdir(parents=True)
+    link = tmp_path / "home" / depth
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    furnish(tmp_path / "home", tmp_path, (".codex/deep/auth.json",))
+    assert [path for path in outside.rglob("*") if path.is_file()] == []
+
+
 def test_what_cannot_be_copied_is_named(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "home").mkdir()
