@@ -48,6 +48,7 @@ def subsets(*names: str) -> list[tuple[str, ...]]:
 CASES: Final = [
     *(("boxing", victims) for victims in subsets("engine", "runner", "box", "program")),
     *(("adopting", victims) for victims in subsets("engine", "runner", "program")),
+    *(("scanning", victims) for victims in subsets("engine", "runner", "program")),
 ]
 
 

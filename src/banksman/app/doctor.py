@@ -20,7 +20,7 @@ from banksman.config.detect import AGENTS
 from banksman.config.environment import base_environment
 from banksman.config.settings import Flags, load_settings
 from banksman.exceptions import BanksmanException
-from banksman.executors.processes import LAYER
+from banksman.executors.processes import layer
 from banksman.executors.sandbox import find_bubblewrap
 from banksman.stores.place import refuse_network
 from banksman.stores.reader import Reader
@@ -209,8 +209,8 @@ def _sandbox(
         yield _fine("network", "agents have it unless `network = false`, checks do not")
     else:
         yield _found("sandbox", Verdict.NOTE, f"holds here, and is switched off: {_SWITCHED}")
-    layer = "the PID namespace of its sandbox" if wanted and not why else LAYER
-    yield _fine("processes", f"a tree of processes is ended by {layer}")
+    ends = "the PID namespace of its sandbox" if wanted and not why else layer()
+    yield _fine("processes", f"a tree of processes is ended by {ends}")
 
 
 def _is_wanted(place: Place, environ: Mapping[str, str], config: Path | None) -> bool:

@@ -37,23 +37,36 @@ ROUND_S = 0.02
 """Pause between two looks at a tree that is being ended."""
 
 LINUX = sys.platform == "linux"
-LAYER = (
-    "a runner that adopts its orphans"
-    if LINUX
-    else "its process group; what leaves that escapes"
-)
-"""What ends a tree that is in no sandbox, in words."""
+ADOPTING = "a runner that adopts its orphans"
+GROUPED = "its process group; what leaves that escapes"
+MARKED = "its process group; what leaves that is found by its environment, unless it hides"
 
 _PID_DIGITS_MAX = 10
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 _STATE, _PARENT, _STARTED = 0, 1, 19  # Fields of /proc/PID/stat behind the name.
 
 
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends."""
-    if LINUX:
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+def adopt_orphans() -> bool:
+    """Become the parent of every descendant whose own parent ends; return whether it holds."""
+    return LINUX and ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def layer() -> str:
+    """Return what ends a tree that is in no sandbox on this machine, in words.
+
+    It is looked at, not guessed: a filter of system calls may refuse what Linux has.
+    """
+    if not LINUX:
+        return GROUPED
+    held = ctypes.c_int()
+    prctl = ctypes.CDLL(None).prctl
+    if prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(held), 0, 0, 0) != 0:
+        return MARKED
+    # Said again as it is: whoever asks adopts nobody by it.
+    again = prctl(_PR_SET_CHILD_SUBREAPER, held.value, 0, 0, 0)
+    return ADOPTING if again == 0 else MARKED
 
 
 def die_with_parent(parent: int) -> None:

@@ -90,7 +90,7 @@ class Execution:
         self._output = Output(spool, spec.output_bytes_max)
         self._program = self._printed = -1
         self._box: Box | None = None
-        self._began_not = False
+        self._began_not = self._adopts = False
         self._wake, self._woken = os.pipe()
         self._told_to_end = False
         self._last_words = LastWords(spec.last_words)
@@ -100,8 +100,8 @@ class Execution:
         """Run the program; returns when all of its tree is gone and the result is written."""
         self._spool.reserve(RESULT)
         self._handle_signals()
-        if self._spec.adopts:
-            processes.adopt_orphans()
+        # Where that is refused, the tree is a process group, and whoever bears its mark.
+        self._adopts = self._spec.adopts and processes.adopt_orphans()
         try:
             self._start()
             while not self._how:
@@ -251,7 +251,7 @@ class Execution:
     def _left(self) -> list[int] | None:
         """Return who is left to be told, or none if nobody is left."""
         adopted = self._reap()
-        if self._spec.adopts:
+        if self._adopts:
             return processes.below(os.getpid()) if adopted else None
         group = self._program
         return [-group] if group > 0 and processes.is_group_alive(group) else None

@@ -135,3 +135,42 @@ def test_a_group_lives_as_long_as_a_member(nursery: Nursery) -> None:
 
 def test_a_number_that_no_process_can_have_is_nobody() -> None:
     assert processes.alive("9" * 5000 + " 1 boot") is None
+
+
+REFUSING = """
+import ctypes, os, platform, struct, sys
+from banksman.executors import processes
+number = {"x86_64": 157, "aarch64": 167}[platform.machine()]
+rules = (
+    (0x20, 0, 0, 0), (0x15, 0, 3, number), (0x20, 0, 0, 16), (0x15, 0, 1, 36),
+    (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000),
+)
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+class Filter(ctypes.Structure):
+    _fields_ = [("count", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+asked = Filter(len(rules), ctypes.addressof(code))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(asked), 0, 0) == 0
+"""
+"""Has the kernel refuse to make this process, and all that it starts, adopt orphans."""
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ("from banksman.executors import processes", f"True {processes.ADOPTING}"),
+        (REFUSING, f"False {processes.MARKED}"),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_whether_orphans_are_adopted_is_what_the_kernel_says(before: str, told: str) -> None:
+    text = f"{before}\nprint(processes.adopt_orphans(), processes.layer())"
+    said = subprocess.run(
+        [sys.executable, "-c", text],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert said.strip() == told
