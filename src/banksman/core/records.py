@@ -158,6 +158,8 @@ class Turn:
         spool: Name of the folder in which the runner spools it.
         outcome: Name of the outcome's class in lower case; none while it runs.
         text: The end of what the agent said.
+        granted_microusd: What it may cost, taken from what others may spend while it goes on;
+            none if money is not limited.
     """
 
     task_id: TaskId
@@ -169,6 +171,7 @@ class Turn:
     ended_at: Instant | None = None
     outcome: str | None = None
     text: str = ""
+    granted_microusd: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ class AgentStep:
         grounded, turn, begun = turned
         self._desk.reach(Point.START_INTENDED)
         brief = self._brief(task, grounded, turn, workspace)
-        brief = await self._limited(brief, grounded)
+        brief = await self._limited(brief, grounded, turn)
         outcome = await (agent.attach(brief) if begun else agent.run(brief))
         if isinstance(outcome, TimedOut):
             # This turn, or this life of ours, had only what was left of it.
@@ -113,7 +113,8 @@ class AgentStep:
             if earlier and earlier[-1].ended_at is None:
                 return attempt, earlier[-1], True
             # In the transaction that begins the turn: no other one can come in between.
-            over = self._desk.budgets.over(tx, task)
+            budgets = self._desk.budgets
+            over = budgets.over(tx, task) or budgets.held(tx)
             if over is not None:
                 return _over(over, attempt)
             number = attempt.turns + 1
@@ -125,6 +126,7 @@ class AgentStep:
                 # Whole each time: an agent is a new process, and remembers nothing.
                 prompt=first_prompt(task, guidance=attempt.guidance or task.guidance),
                 started_at=self._desk.clock.now(),
+                granted_microusd=budgets.grant(tx, task),
             )
             counted = replace(
                 attempt,
@@ -139,7 +141,7 @@ class AgentStep:
 
         return await self._desk.ledger.commit(write)
 
-    async def _limited(self, brief: Brief, attempt: Attempt) -> Brief:
+    async def _limited(self, brief: Brief, attempt: Attempt, turn: Turn) -> Brief:
         """Return the brief with what may still be spent, and how long the agent may work."""
 
         def read(tx: Transaction) -> tuple[Spent, Limits]:
@@ -151,6 +153,7 @@ class AgentStep:
         left_s = self._limits.attempt_s - spent.time_ms / 1000
         if allowance.time_ms is not None:
             left_s = min(left_s, allowance.time_ms / 1000)
+        allowance = replace(allowance, cost_microusd=turn.granted_microusd)
         # What is given is more than nothing: a turn that may not begin was stopped before.
         return replace(brief, timeout_s=max(1.0, left_s), allowance=allowance)
 
@@ -183,6 +186,8 @@ class AgentStep:
         def write_turn(tx: Transaction) -> None:
             self._desk.note(tx, attempt, "turn.ended", ended, usage)
 
+        if await self._spent_its_share(attempt, turn, outcome, usage):
+            return await self._go_on(attempt, write_turn)
         over = await self._over_with(attempt, outcome, usage)
         if over is not None:
             return await self._desk.block(attempt, _over(over, attempt), write_turn)
@@ -193,6 +198,27 @@ class AgentStep:
             return await self._desk.fail(attempt, failure, write_turn)
         assert isinstance(outcome, Answered), "what is no failure and no limit is an answer"
         return await self._answered(attempt, outcome, write_turn)
+
+    async def _spent_its_share(  # noqa: PLR0917 - whose, which, and what came of it
+        self, attempt: Attempt, turn: Turn, outcome: Outcome, usage: UsageRecord
+    ) -> bool:
+        """Return whether a turn was cut by its own grant alone, and no limit is reached."""
+        granted = turn.granted_microusd
+        if not isinstance(outcome, Capped) or granted is None or usage.cost_microusd < granted:
+            return False
+        return await self._reached(attempt, usage) is None
+
+    async def _go_on(self, attempt: Attempt, also: Extra) -> Attempt:
+        """Return the attempt with another turn before it, which gets a grant of its own."""
+
+        def write(tx: Transaction) -> Attempt:
+            also(tx)
+            task = tx.task(attempt.task_id)
+            words = attempt.guidance or task.guidance
+            guidance = words if GO_ON in words else f"{words}\n{GO_ON}".strip()
+            return self._desk.note(tx, replace(attempt, guidance=guidance), "attempt.sent_back")
+
+        return await self._desk.ledger.commit(write)
 
     async def _over_with(
         self, attempt: Attempt, outcome: Outcome, usage: UsageRecord
@@ -205,6 +231,10 @@ class AgentStep:
             return outcome.message
         if not isinstance(outcome, TimedOut):
             return None
+        return await self._reached(attempt, usage)
+
+    async def _reached(self, attempt: Attempt, usage: UsageRecord) -> str | None:
+        """Return which limit is reached once this usage is recorded, too; none if none is."""
         more = Spent(
             time_ms=usage.duration_ms,
             tokens=usage.input_tokens + usage.output_tokens,
@@ -250,6 +280,7 @@ def _not_permitted(denials: tuple[str, ...]) -> Stop:
     )
 
 
+GO_ON: Final = "Your last turn was ended at its share of the budget: go on where it stopped."
 LOSSES_MAX: Final = 5
 """Attempts lost in the same way, one after the other, before a person is asked."""
 

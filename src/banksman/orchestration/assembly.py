@@ -79,7 +79,13 @@ class Assembly:
         self._state = StateManager(ports.store, ports.clock)
         self._project_id = project_id
         breakpoints = BreakpointManager(self._state, ports.clock)
-        budgets = Budgets(self._state, project_id, caps=manner.caps, clock=ports.clock)
+        budgets = Budgets(
+            self._state,
+            project_id,
+            caps=manner.caps,
+            clock=ports.clock,
+            seats=manner.rules.parallel,
+        )
         self._flow = TaskFlow(
             self._state,
             breakpoints,

@@ -15,11 +15,15 @@ from typing import Final
 from banksman.core.breakpoint_rules import granted_after
 from banksman.core.budget import Limits, Spent, exceeded, filled, least, left
 from banksman.core.records import Run
-from banksman.core.task import ProjectId, Task
+from banksman.core.task import ProjectId, Task, TaskStatus
 from banksman.ports import Clock, Transaction
 from banksman.state.state_manager import StateManager
 
 NOTHING: Final = Spent()
+_IDLE: Final = frozenset(
+    {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.BLOCKED}
+)
+"""Of tasks that take no seat unless a person does something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +42,30 @@ class Caps:
 
 
 class Budgets:
-    """Keeps one engine's run within its limits, and each task within its own."""
+    """Keeps one engine's run within its limits, and each task within its own.
+
+    Args:
+        state: Records the run.
+        project_id: Whose.
+        caps: What may be spent.
+        clock: Times the run.
+        seats: How many turns may go on at once.
+    """
 
     def __init__(
-        self, state: StateManager, project_id: ProjectId, *, caps: Caps, clock: Clock
+        self,
+        state: StateManager,
+        project_id: ProjectId,
+        *,
+        caps: Caps,
+        clock: Clock,
+        seats: int = 1,
     ) -> None:
         self._state = state
         self._project_id = project_id
         self._caps = caps
         self._clock = clock
+        self._seats = seats
         self._run: Run | None = None
         self._began_s = clock.monotonic()
 
@@ -82,6 +101,22 @@ class Budgets:
         """Return which limit of a task is reached, in words; none if none is."""
         return self._task_over(tx, task, NOTHING)
 
+    def held(self, tx: Transaction) -> str | None:
+        """Return which limit of the run or the project leaves a new turn nothing, in words.
+
+        What turns under way were granted is not there for another one until they end.
+        """
+        over = self.run_over(tx)
+        if over is not None or self._least_left(tx) is None:
+            return over
+        granted = Spent(cost_microusd=sum(self._granted(tx)))
+        for name, limits, spent in self._shared():
+            money = Limits(cost_microusd=limits.cost_microusd)
+            words = exceeded(money, spent(tx, granted))
+            if words:
+                return f"the {name} has spent, or granted to turns under way, {words}"
+        return None
+
     def over(self, tx: Transaction, task: Task, more: Spent = NOTHING) -> str | None:
         """Return which limit forbids the task another turn, in words; none if none does.
 
@@ -93,7 +128,10 @@ class Budgets:
         return self._task_over(tx, task, more) or self._run_over(tx, more)
 
     def allowance(self, tx: Transaction, task: Task) -> Limits:
-        """Return what is left for a turn of a task: the least of what all limits leave."""
+        """Return what is left for a turn of a task: the least of what all limits leave.
+
+        Of money, a turn gets what it was granted when it began; see `grant`.
+        """
         own = self._limits_of(task)
         # Most tasks have no limit; then nothing is asked.
         allowance = left(own, self._spent_on(tx, task)) if own.any else own
@@ -101,6 +139,45 @@ class Budgets:
             if limits.any:
                 allowance = least(allowance, left(limits, spent(tx)))
         return allowance
+
+    def grant(self, tx: Transaction, task: Task) -> int | None:
+        """Return what money the turn of a task gets that is about to begin; none for no limit.
+
+        What the run and the project have left, and have not granted to turns under way, is for
+        as many turns as there are free seats, and tasks that could take them. So all together
+        cannot spend more than there is.
+        """
+        own = left(self._limits_of(task), self._spent_on(tx, task)).cost_microusd
+        together = self._least_left(tx)
+        if together is None:
+            return own
+        granted = self._granted(tx)
+        free = max(0, together - sum(granted))
+        tasks = sum(one.status not in _IDLE for one in tx.tasks(self._project_id))
+        turns = max(1, min(self._seats, tasks) - len(granted))
+        # Rounded up: a share of little is not nothing.
+        share = -(-free // turns)
+        return share if own is None else min(own, share)
+
+    def _least_left(self, tx: Transaction) -> int | None:
+        """Return the money that the run and the project leave; none if neither is limited."""
+        return min(
+            (
+                max(0, limits.cost_microusd - spent(tx).cost_microusd)
+                for _, limits, spent in self._shared()
+                if limits.cost_microusd is not None
+            ),
+            default=None,
+        )
+
+    def _granted(self, tx: Transaction) -> tuple[int, ...]:
+        """Return what each turn that goes on was granted."""
+        return tuple(
+            turn.granted_microusd or 0
+            for attempt in tx.open_attempts(self._project_id)
+            for turn in tx.turns(attempt.task_id, attempt.number)[-1:]
+            if turn.ended_at is None
+        )
 
     def _task_over(self, tx: Transaction, task: Task, more: Spent) -> str | None:
         limits = self._limits_of(task)

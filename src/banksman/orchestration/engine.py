@@ -269,7 +269,7 @@ class Engine:
         claimed: list[Attempt] = []
         under_way_max = UNDER_WAY_PER_SEAT * self._parts.rules.parallel
         room = min(self._slots.free, under_way_max - len(self._employed))
-        while len(claimed) < room and not self._parts.budgets.run_over(tx):
+        while len(claimed) < room and not self._parts.budgets.held(tx):
             task = self._parts.decisions.next_task(self._parts.project_id, tx)
             if task is None:
                 break

@@ -250,6 +250,7 @@ TURN: Final = table(
     number_or_none("ended_at"),
     text_or_none("outcome"),
     text("text"),
+    number_or_none("granted_microusd"),
     PrimaryKeyConstraint("task_id", "attempt", "number"),
     at_least("turn", 1, "number"),
     together("turn", "ended_at", "outcome"),

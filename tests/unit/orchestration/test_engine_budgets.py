@@ -183,16 +183,39 @@ def test_an_attempt_stops_at_its_turn_if_the_run_has_spent_all(staging: Staging)
     assert stage.saved("a") == "half-done"
 
 
-def test_what_is_under_way_is_let_come_to_its_end(staging: Staging) -> None:
+def test_turns_at_once_share_the_money_of_the_run(staging: Staging) -> None:
+    half = Usage(cost_microusd=DOLLAR // 2)
+    stage = staging(
+        *map(item, "abcd"),
+        fates={key: [Fate(after_s=500, usage=half)] for key in "abcd"},
+        rules=RunRules(parallel=2),
+    )
+    stage.caps = Caps(run=Limits(cost_microusd=DOLLAR))
+    assert stage.run_plan() is RunEnd.CAPPED
+    assert [one.cost_microusd for one in stage.plot.allowances] == [DOLLAR // 2] * 2
+    assert spent(stage).cost_microusd == DOLLAR
+    assert stage.statuses() == {"a": "completed", "b": "completed", "c": "ready", "d": "ready"}
+
+
+def test_a_task_alone_gets_all_the_money_of_the_run(staging: Staging) -> None:
+    stage = staging(item("a"), rules=RunRules(parallel=8))
+    stage.caps = Caps(run=Limits(cost_microusd=DOLLAR), project=Limits(cost_microusd=7))
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert [one.cost_microusd for one in stage.plot.allowances] == [7]
+
+
+def test_a_turn_that_has_spent_its_share_is_gone_on_with(staging: Staging) -> None:
+    cut = Fate(kind="capped", usage=Usage(cost_microusd=DOLLAR // 2))
     stage = staging(
         item("a"),
         item("b"),
-        fates={"a": [RIGHT], "b": [Fate(after_s=500, usage=COST)]},
+        fates={"a": [cut, Fate()], "b": [Fate(after_s=30)]},
         rules=RunRules(parallel=2),
     )
     stage.caps = Caps(run=Limits(cost_microusd=DOLLAR))
     assert stage.run_plan() is RunEnd.COMPLETED
-    assert spent(stage).cost_microusd == 2 * DOLLAR
+    assert sorted(stage.plot.begun) == [("a", 1, 1), ("a", 1, 2), ("b", 1, 1)]
+    assert "go on where it stopped" in stage.turns("a", 1)[1].prompt
 
 
 def test_a_plan_that_failed_has_failed_whatever_it_cost(staging: Staging) -> None:
