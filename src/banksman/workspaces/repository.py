@@ -5,7 +5,8 @@ is never touched), a shallow clone (all work happens on top of what is there; on
 before that is missing), SHA-256, a linked worktree, a folder below the root.
 
 Refused: submodules, because commits that an agent makes inside one exist in the workspace only
-and would be lost with it; Git LFS without its program, because pointers would pass for files.
+and would be lost with it; Git LFS without its program, because pointers would pass for files;
+names that are one file where case is ignored, because every worktree would look changed.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ async def inspect(
     await _is_usable_target(target, base, history=history, git=git)
     await _has_no_submodules(base_commit, history, git)
     await _has_its_filters(base_commit, history, git)
+    await _has_a_file_for_each_name(base_commit, history, git)
     return Repository(
         work_tree=where.work_tree,
         common_dir=where.common_dir,
@@ -263,6 +265,23 @@ async def _has_its_filters(commit: str, history: History, git: Git) -> None:
             message="The repository uses Git LFS, which is not installed here.",
             hint="Install git-lfs and run `git lfs install` once.",
         )
+
+
+async def _has_a_file_for_each_name(commit: str, history: History, git: Git) -> None:
+    asked = ("config", "--type=bool", "--get", "core.ignorecase")
+    if (await git.run(history.place, *asked, accept=(0, 1))).text != "true":
+        return
+    answer = await git.run(history.place, "ls-tree", "-r", "-z", "--name-only", commit)
+    first: dict[str, bytes] = {}
+    for name in answer.parts:
+        other = first.setdefault(os.fsdecode(name).casefold(), name)
+        if other != name:
+            raise RepositoryException(
+                message=f"{escape_path(other)} and {escape_path(name)} differ only by case, "
+                "and are one file on this file system.",
+                hint="Rename one of them with `git mv` and commit, or move the repository to a "
+                "file system that tells them apart.",
+            )
 
 
 async def _author(history: History, git: Git) -> tuple[str, str]:

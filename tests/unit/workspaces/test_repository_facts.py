@@ -172,6 +172,25 @@ def test_submodules_are_refused_by_name(scene: Scene) -> None:
     assert "has submodules (vendored/lib), which Banksman cannot carry" in refusal(scene)
 
 
+def test_names_that_are_one_file_where_case_is_ignored_are_refused_by_name(
+    scene: Scene,
+) -> None:
+    blob = scene.git("rev-parse", "HEAD:a.txt")
+    for name in ("docs/Read\u00c9\nme", "docs/read\u00e9\nME"):
+        scene.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+    scene.git("commit", "-q", "-m", "two names")
+    look(scene)
+    scene.git("config", "core.ignorecase", "true")
+    told = refusal(scene)
+    assert "docs/Read\u00c9\\x0ame and docs/read\u00e9\\x0aME differ only by case" in told
+    assert "git mv" in told
+
+
+def test_where_case_is_ignored_other_names_are_no_obstacle(scene: Scene) -> None:
+    scene.git("config", "core.ignorecase", "yes")
+    look(scene)
+
+
 def test_lfs_is_refused_without_its_program_and_works_with_it(scene: Scene) -> None:
     scene.write("deep/.gitattributes", "*.bin filter=lfs diff=lfs -text\n")
     scene.commit("large files")
