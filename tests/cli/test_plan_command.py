@@ -52,6 +52,30 @@ def test_lint_as_json_has_the_problems_and_the_exit_code(planned: Shell) -> None
     assert len(bad.json["problems"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (
+            '[agents.a]\ntype = "command"',
+            "agent 'a': the settings of an agent of type 'command'",
+        ),
+        ('[agents.a]\ntype = "comand"', "there is no agent plug-in 'comand'"),
+        ('[checks.a]\ntype = "tests"\ncommand = ["true"]', "{junit}"),
+    ],
+)
+def test_lint_has_the_plug_ins_read_their_settings_too(
+    planned: Shell, table: str, told: str
+) -> None:
+    (planned.folder / "banksman.toml").write_text(f"{table}\n")
+    said = planned.banksman("plan", "lint")
+    assert (said.code, said.out) == (2, "")
+    assert told in said.err
+    answer = planned.banksman("plan", "lint", "--json")
+    assert answer.code == 2
+    (problem,) = answer.json["problems"]
+    assert told in problem
+
+
 def test_without_a_plan_one_sentence_names_init(shell: Shell) -> None:
     said = shell.banksman("plan", "lint")
     assert said.code == 2

@@ -99,6 +99,8 @@ def test_a_run_outlasts_a_disk_that_is_full_and_loses_nothing(disk: Path) -> Non
     finally:
         _kill(pid)
     assert "The disk was full: `nothing could be recorded for " in report
+    said = (project.state / "log" / "run.log").read_text()
+    assert "Logging error" not in said
     assert_rebuilt(project)
 
 

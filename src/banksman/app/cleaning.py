@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -167,7 +167,21 @@ async def _clean(
     refs = await saved_work(git, repository) if names else {}
     old = {name: commit for name, commit in refs.items() if name in names}
     await forget_work(git, repository, old)
-    return plan
+    return _as_done(plan)
+
+
+def _as_done(plan: Cleaned) -> Cleaned:
+    """Return what went, and what stays: also the workspaces that could not be removed."""
+    stays = {item for item in plan.removed if item.kind == "workspace" and _is_there(item)}
+    why = "it could not be removed; the log says why"
+    return Cleaned(
+        removed=tuple(item for item in plan.removed if item not in stays),
+        kept=(*plan.kept, *(replace(item, why=why) for item in stays)),
+    )
+
+
+def _is_there(item: Item) -> bool:
+    return Path(item.path).exists()
 
 
 async def _repository(place: Place, settings: Settings, known: _Known) -> Repository:

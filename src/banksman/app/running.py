@@ -13,8 +13,9 @@ from banksman.app.clock import SystemClock
 from banksman.app.confining import project_sandbox, require_sandbox
 from banksman.app.disk import MachineDisk
 from banksman.app.owning import owned
+from banksman.app.plug_ins import agents_of, checks_of
 from banksman.app.reads import Place, find_place, open_project
-from banksman.checks import checks_from, outfit_digest
+from banksman.app.starting import known_checks
 from banksman.config.plan import load_plan
 from banksman.config.settings import Flags, Settings, load_settings
 from banksman.core.plan import PlanItem
@@ -28,8 +29,6 @@ from banksman.orchestration.doubts import is_about_git
 from banksman.orchestration.engine import RunEnd, RunRules
 from banksman.orchestration.plan_import import Imported
 from banksman.orchestration.protocol import Reach, pass_by
-from banksman.plugins import make_agent
-from banksman.ports import Agent, AgentHost, Check
 from banksman.state.state_manager import StateManager
 from banksman.stores.sqlite import SqliteStore
 from banksman.workspaces.git import Git
@@ -153,7 +152,9 @@ async def _serve(place: Place, settings: Settings, request: RunRequest) -> None:
 
 def _plan(settings: Settings) -> list[PlanItem]:
     plan = load_plan(
-        settings.plan, agents=frozenset(settings.agents), checks=frozenset(_checks(settings))
+        settings.plan,
+        agents=frozenset(settings.agents),
+        checks=known_checks(settings),
     )
     if any(not task.spec.agent for task in plan.tasks):
         settings.require_agent()
@@ -191,8 +192,12 @@ async def _assembled(
         store=store,
         clock=clock,
         chance=random.Random() if settings.run.jitter else None,
-        agents=_agents(
-            place, settings, request, executor=executor, sandboxed=sandbox is not None
+        agents=agents_of(
+            place,
+            settings,
+            request.environ,
+            executor=executor,
+            sandboxed=sandbox is not None,
         ),
         workspaces=GitWorkspaces(
             repository,
@@ -203,7 +208,7 @@ async def _assembled(
             settings=_workspace_settings(settings),
             trust=trust,
         ),
-        checks=_made_checks(place, settings, executor),
+        checks=checks_of(place, settings, executor),
         disk=MachineDisk(place.state_dir, workspaces_root(settings, repository)),
     )
     manner = Manner(
@@ -292,60 +297,4 @@ def _workspace_settings(settings: Settings) -> WorkspaceSettings:
         setup_timeout_s=settings.workspaces.setup_timeout_s,
         spares=settings.workspaces.spares,
         style=settings.project.style.value,
-    )
-
-
-def _agents(
-    place: Place,
-    settings: Settings,
-    request: RunRequest,
-    *,
-    executor: LocalExecutor,
-    sandboxed: bool,
-) -> dict[str, Agent]:
-    host = AgentHost(
-        executor=executor,
-        environment=settings.environment,
-        variables=request.environ,
-        root=settings.file.parent if settings.file else place.work_tree,
-        scratch=place.state_dir / "scratch",
-        sandboxed=sandboxed,
-    )
-    agents: dict[str, Agent] = {}
-    for name, plugin in settings.agents.items():
-        try:
-            agents[name] = make_agent(plugin.type, plugin.options, host)
-        except InputException as error:
-            where = settings.place("agents", name)
-            message = f"{where}: agent {name!r}: {error.message}"
-            raise InputException(message=message, hint=error.hint) from error
-    return agents
-
-
-def _checks(settings: Settings) -> dict[str, Mapping[str, object]]:
-    """Return the settings of the checks; that changed files parse is always asked."""
-    tables: dict[str, Mapping[str, object]] = {
-        name: plugin.table for name, plugin in settings.checks.items()
-    }
-    asked = any(table["type"] == "syntax" for table in tables.values())
-    return tables if asked else {"syntax": {"type": "syntax"}, **tables}
-
-
-def _made_checks(
-    place: Place, settings: Settings, executor: LocalExecutor
-) -> tuple[Check, ...]:
-    return checks_from(
-        _checks(settings),
-        executor=executor,
-        artefacts=place.state_dir / "artefacts",
-        environment=settings.environment,
-        outfit=outfit_digest(
-            place.work_tree,
-            setup=settings.workspaces.setup,
-            copied=settings.workspaces.copied,
-            linked=settings.workspaces.linked,
-            ports=settings.workspaces.ports,
-            environment=settings.environment,
-            confined=settings.sandbox.confined,
-        ),
     )

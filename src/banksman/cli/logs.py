@@ -69,6 +69,9 @@ class _PrivateFile(RotatingFileHandler):
     def _open(self) -> io.TextIOWrapper:
         return _opened(Path(self.baseFilename))
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging names it
+        """Say nothing: on a full disk the log is lost, and a traceback would help nobody."""
+
 
 class _Harmless(logging.Formatter):
     """Somebody will read it on a terminal, and agents have a say in it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from banksman.app.plug_ins import try_plug_ins
 from banksman.app.starting import known_checks
 from banksman.cli.answers import GraphAnswer, LintAnswer
 from banksman.cli.drawing import dot, levels, mermaid
@@ -17,7 +18,7 @@ from banksman.config.plan import load_plan
 from banksman.config.planned import Plan, PlannedTask
 from banksman.config.settings import Flags, Settings, load_settings
 from banksman.core.budget import allowed, filled
-from banksman.exceptions import PlanException
+from banksman.exceptions import InputException, PlanException
 
 _FILE = click.argument(
     "file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path)
@@ -43,6 +44,7 @@ def lint(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
     if not as_json:
         settings = _settings(here, file)
         count = len(_plan(settings).tasks)
+        try_plug_ins(here.place(), settings, here.environ)
         click.echo(clean(f"{_shown(settings.plan)}: {count} tasks, no problems."))
         if not settings.agents:
             click.echo("No agent is configured yet: `banksman run` needs one.", err=True)
@@ -138,9 +140,12 @@ def _linted(here: Here, file: Path | None) -> LintAnswer:
     try:
         settings = _settings(here, file)
         path = _shown(settings.plan)
-        return LintAnswer(plan=path, tasks=len(_plan(settings).tasks), problems=())
-    except PlanException as error:
-        return LintAnswer(plan=path, tasks=0, problems=error.problems or (str(error),))
+        count = len(_plan(settings).tasks)
+        try_plug_ins(here.place(), settings, here.environ)
+        return LintAnswer(plan=path, tasks=count, problems=())
+    except InputException as error:
+        told = error.problems if isinstance(error, PlanException) else ()
+        return LintAnswer(plan=path, tasks=0, problems=told or (str(error),))
 
 
 def _shown(path: Path) -> str:
