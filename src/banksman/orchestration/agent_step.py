@@ -15,7 +15,15 @@ from banksman.core.breakpoints import BreakpointType
 from banksman.core.budget import Limits, Spent
 from banksman.core.failures import failure_of
 from banksman.core.names import branch_name
-from banksman.core.outcome import Answered, Capped, Outcome, TimedOut
+from banksman.core.outcome import (
+    Answered,
+    Capped,
+    Lost,
+    Outcome,
+    Stalled,
+    Stopped,
+    TimedOut,
+)
 from banksman.core.prompt import first_prompt
 from banksman.core.records import Attempt, Step, Turn, UsageRecord
 from banksman.core.retry import ErrorClass, Failure
@@ -182,6 +190,11 @@ class AgentStep:
             text=outcome.text[-8000:],
         )
         usage = cost_of(attempt, turn, outcome.usage)
+        if isinstance(outcome, TimedOut | Stalled | Stopped | Lost):
+            told = usage
+            usage = await self._desk.ledger.commit(
+                lambda tx: self._desk.budgets.charged(tx, turn, told)
+            )
 
         def write_turn(tx: Transaction) -> None:
             self._desk.note(tx, attempt, "turn.ended", ended, usage)

@@ -14,7 +14,7 @@ from typing import Final
 
 from banksman.core.breakpoint_rules import granted_after
 from banksman.core.budget import Limits, Spent, exceeded, filled, least, left
-from banksman.core.records import Run
+from banksman.core.records import Run, Turn, UsageRecord
 from banksman.core.task import ProjectId, Task, TaskStatus
 from banksman.ports import Clock, Transaction
 from banksman.state.state_manager import StateManager
@@ -158,6 +158,22 @@ class Budgets:
         # Rounded up: a share of little is not nothing.
         share = -(-free // turns)
         return share if own is None else min(own, share)
+
+    def charged(self, tx: Transaction, turn: Turn, usage: UsageRecord) -> UsageRecord:
+        """Return what a turn that was cut short cost, with an estimate if it could not tell.
+
+        Where money is limited, its tokens cost what those of the task's other turns did, or of
+        the project's, and what it was granted at most, or if there are none.
+        """
+        tokens = usage.input_tokens + usage.output_tokens
+        if turn.granted_microusd is None or usage.cost_microusd or not tokens:
+            return usage
+        for known in (tx.spent_on(turn.task_id), tx.spent(self._project_id)):
+            if known.tokens:
+                estimate = tokens * known.cost_microusd // known.tokens
+                cost = min(estimate, turn.granted_microusd)
+                return replace(usage, cost_microusd=cost)
+        return replace(usage, cost_microusd=turn.granted_microusd)
 
     def _least_left(self, tx: Transaction) -> int | None:
         """Return the money that the run and the project leave; none if neither is limited."""

@@ -80,7 +80,8 @@ class Halt:
             for turn in tx.turns(attempt.task_id, attempt.number):
                 if turn.ended_at is None and turn.number in costs:
                     over = replace(turn, ended_at=self._desk.clock.now(), outcome="stopped")
-                    cost = cost_of(stored, turn, costs[turn.number])
+                    told_cost = cost_of(stored, turn, costs[turn.number])
+                    cost = self._desk.budgets.charged(tx, turn, told_cost)
                     self._desk.note(tx, stored, "turn.ended", over, cost)
 
         return write

@@ -197,6 +197,24 @@ def test_turns_at_once_share_the_money_of_the_run(staging: Staging) -> None:
     assert stage.statuses() == {"a": "completed", "b": "completed", "c": "ready", "d": "ready"}
 
 
+def test_a_turn_that_was_ended_and_tells_no_money_is_charged_an_estimate(
+    staging: Staging,
+) -> None:
+    stalled = Fate(kind="stalled", usage=Usage(input_tokens=500))
+    stage = staging(item("a"), fates={"a": [ERROR, stalled, RIGHT]}, rules=NO_WAIT)
+    stage.caps = Caps(run=Limits(cost_microusd=9 * DOLLAR))
+    assert stage.run_plan() is RunEnd.COMPLETED
+    assert spent(stage).cost_microusd == 2 * DOLLAR + DOLLAR // 2
+
+
+def test_an_estimate_without_a_price_is_what_the_turn_was_granted(staging: Staging) -> None:
+    stalled = Fate(kind="stalled", usage=Usage(input_tokens=500))
+    stage = staging(item("a"), fates={"a": [stalled]}, rules=NO_WAIT)
+    stage.caps = Caps(run=Limits(cost_microusd=DOLLAR))
+    assert stage.run_plan() is RunEnd.CAPPED
+    assert spent(stage).cost_microusd == DOLLAR
+
+
 def test_a_task_alone_gets_all_the_money_of_the_run(staging: Staging) -> None:
     stage = staging(item("a"), rules=RunRules(parallel=8))
     stage.caps = Caps(run=Limits(cost_microusd=DOLLAR), project=Limits(cost_microusd=7))
