@@ -5,6 +5,7 @@ Each looks at the outside afterwards: what a program says of itself proves nothi
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from banksman.workspaces.git import Git, Place
 from tests.sandbox.escape import AUTHOR, SECRET, Scene
 
 pytestmark = pytest.mark.usefixtures("sandbox_holds")
@@ -234,3 +236,19 @@ def test_a_program_that_is_not_there_for_the_sandbox_is_named(scene: Scene) -> N
     end = scene.runs(("no-such-program",))
     assert (end.how, end.code) == ("exited", 127)
     assert end.why == "cannot run no-such-program in the sandbox: No such file or directory"
+
+
+def test_no_filter_of_the_users_runs_outside_what_was_left_inside(scene: Scene) -> None:
+    ran = scene.folder / "ran"
+    scene.git("config", "filter.strip.clean", "python3 -m strip")
+    end = scene.tries(
+        "echo '* filter=strip' > .gitattributes; echo new > new.txt;"
+        f' echo \'open("{ran}", "w")\' > strip.py'
+    )
+    assert end.code == 0, end.output
+    git = Git({"PATH": os.environ["PATH"], "HOME": str(scene.home)})
+    entry = scene.repo / ".git" / "worktrees" / scene.mine.name
+    place = Place(git_dir=entry, work_tree=scene.mine)
+    asyncio.run(git.run(place, "add", "-A"))
+    assert "new.txt" in asyncio.run(git.run(place, "ls-files")).text
+    assert not ran.exists()

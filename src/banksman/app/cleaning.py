@@ -144,7 +144,7 @@ async def _clean(
     plan = await _plan(place, settings, known, age_ms=age_ms)
     executor = LocalExecutor(place.state_dir / "spool", SystemClock())
     repository = await _repository(place, settings, known)
-    git = Git(settings.environment)
+    git = Git(settings.environment, filters=settings.workspaces.filters)
     trust = Trust(git, repository.common_dir, place.trust)
     await trust.begin(anew=not known.unfinished)
     workspaces = GitWorkspaces(

@@ -34,7 +34,7 @@ from banksman.stores.sqlite import SqliteStore
 from banksman.workspaces.git import Git
 from banksman.workspaces.git_workspaces import GitWorkspaces
 from banksman.workspaces.outfit import WorkspaceSettings
-from banksman.workspaces.repository import Repository, inspect
+from banksman.workspaces.repository import Repository, inspect, require_filters
 from banksman.workspaces.trust import Trust
 
 
@@ -174,11 +174,12 @@ async def _assembled(
     place: Place, settings: Settings, request: RunRequest, *, store: SqliteStore
 ) -> Assembly:
     clock = SystemClock()
-    git = Git(settings.environment)
+    git = Git(settings.environment, filters=settings.workspaces.filters)
     known = _known_project(store)
     base = _base(known, request.base or settings.project.base)
     target = settings.project.target
     repository = await inspect(place.work_tree, git, base=base, target=target)
+    await require_filters(repository, git)
     if known is None:
         _refuse_unrecorded_target(repository, place)
     project = known or _new_project(store, settings, repository)

@@ -118,6 +118,14 @@ _Variable = Annotated[
 ]
 
 
+_Filter = Annotated[
+    str,
+    Field(strict=True, min_length=1, max_length=ITEM_MAX),
+    AfterValidator(one_line),
+    Said('the name of a git filter such as "crypt"'),
+]
+
+
 class ProjectTable(BaseModel):
     """The project and its branches."""
 
@@ -242,6 +250,17 @@ class WorkspacesTable(BaseModel):
         default=(),
         description="Variables that each get the number of a free port, one of its own in "
         "each worktree and checkout.",
+    )
+    filters: Annotated[
+        tuple[_Filter, ...],
+        Field(max_length=100, json_schema_extra={"uniqueItems": True}),
+        AfterValidator(distinct),
+        Listed('names of git filters such as ["crypt"]', items_max=100),
+    ] = Field(
+        default=(),
+        description="Filters of your git configuration, besides Git LFS, that run on what "
+        "agents write: outside the sandbox and in the worktree, so only those whose program "
+        "takes nothing from the files beside it.",
     )
 
     spares: Annotated[

@@ -3,8 +3,9 @@
 Nothing of the user's that could act by itself takes part: no hook, no fsmonitor, no signing, no
 background maintenance, no prompt. Which repository is meant is said with every call (`Place`)
 and never discovered from a folder, because an agent may have written to that folder. The user's
-and the system's configuration are read, since filters such as Git LFS are configured there; a
-guard sees to it that nothing which an agent added to them is (`banksman.workspaces.trust`).
+and the system's configuration are read, since Git LFS is configured there; a guard sees to it
+that nothing which an agent added to them is (`banksman.workspaces.trust`), and of the filters
+none runs on a worktree's files that an agent could redirect (`banksman.workspaces.filters`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Final
 
 from banksman.core.names import clean_message, one_line
 from banksman.exceptions import WorkspaceException
+from banksman.workspaces.filters import ASKED, switched_off, variables, without_relative
 
 REFUSED: Final = 128
 """Exit code with which git ends when it cannot do what it was asked."""
@@ -109,6 +111,12 @@ class Answer:
 class Git:
     """Git, with a clean environment and a time limit.
 
+    Args:
+        environment: Where the environment of each call comes from.
+        timeout_s: Wall time of each call.
+        guard: Asked before each call.
+        filters: Names of filters, besides Git LFS, that run on the files of a `Place`.
+
     Attributes:
         inherited: The environment it was given, without what would lead git astray.
     """
@@ -119,14 +127,17 @@ class Git:
         *,
         timeout_s: float = 600.0,
         guard: Guard | None = None,
+        filters: Collection[str] = (),
     ) -> None:
         self._timeout_s = timeout_s
         self._guard = guard
+        self._filters = filters
         self.inherited = {
             name: value for name, value in environment.items() if not name.startswith("GIT_")
         }
         self._environment = {
             **self.inherited,
+            "PATH": without_relative(self.inherited.get("PATH", os.defpath)),
             "GIT_TERMINAL_PROMPT": "0",
             # No command that only looks may write the user's index.
             "GIT_OPTIONAL_LOCKS": "0",
@@ -136,7 +147,9 @@ class Git:
 
     def guarded_by(self, guard: Guard) -> Git:
         """Return the same git, asking a guard before each call."""
-        return Git(self.inherited, timeout_s=self._timeout_s, guard=guard)
+        return Git(
+            self.inherited, timeout_s=self._timeout_s, guard=guard, filters=self._filters
+        )
 
     def signing_as(self, name: str, email: str) -> Git:
         """Return the same git with an author."""
@@ -145,9 +158,16 @@ class Git:
             for role in ("AUTHOR", "COMMITTER")
             for what, value in (("NAME", name), ("EMAIL", email))
         }
-        other = Git(self.inherited, timeout_s=self._timeout_s, guard=self._guard)
+        other = Git(
+            self.inherited, timeout_s=self._timeout_s, guard=self._guard, filters=self._filters
+        )
         other._environment.update(ours)
         return other
+
+    async def filters_off(self, at: Place) -> tuple[str, ...]:
+        """Return the names of the configured filters that are not run on a worktree's files."""
+        listed = await self.run(replace(at, work_tree=None), *ASKED, accept=(0, 1))
+        return switched_off(listed.parts, self._filters)
 
     async def run(
         self,
@@ -174,6 +194,8 @@ class Git:
             env = {**env, "GIT_ALLOW_PROTOCOL": ""}
         elif self._guard is not None:
             await self._guard()
+        if isinstance(at, Place) and at.work_tree is not None:
+            env = {**env, **variables(await self.filters_off(at))}
         try:
             process = await asyncio.create_subprocess_exec(
                 "git", *_OPTIONS, *where, *args,

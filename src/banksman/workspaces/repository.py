@@ -15,6 +15,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from typing import Final
 from banksman.core.names import TARGET_DEFAULT, escape_path, slug
 from banksman.exceptions import RepositoryException
 from banksman.workspaces.differences import GITLINK
-from banksman.workspaces.git import REFUSED, Git
+from banksman.workspaces.git import REFUSED, Git, Place
 from banksman.workspaces.history import History
 
 GIT_MIN: Final = (2, 38)
@@ -282,6 +283,33 @@ async def _has_a_file_for_each_name(commit: str, history: History, git: Git) -> 
                 hint="Rename one of them with `git mv` and commit, or move the repository to a "
                 "file system that tells them apart.",
             )
+
+
+async def require_filters(repository: Repository, git: Git) -> None:
+    """Refuse a repository whose files need a filter that is not run on worktrees.
+
+    Raises:
+        RepositoryException: It names the filter.
+    """
+    off = await git.filters_off(Place(git_dir=repository.common_dir))
+    if not off:
+        return
+    with tempfile.TemporaryDirectory(prefix="banksman-") as folder:
+        # An index of its own: attributes may stand in many files, and in none of the commit.
+        at = Place(git_dir=repository.common_dir, index=Path(folder, "index"))
+        await git.run(at, "read-tree", repository.base_commit)
+        files = (await git.run(at, "ls-files", "-z")).out
+        asked = ("check-attr", "--cached", "-z", "--stdin", "filter")
+        found = await git.run(at, *asked, stdin=files)
+    used = sorted(set(off).intersection(map(os.fsdecode, found.parts[2::3])))
+    if used:
+        names = ", ".join(repr(escape_path(os.fsencode(name))) for name in used)
+        raise RepositoryException(
+            message=f"Files of the repository pass through the filter {names}, which Banksman "
+            "does not run on what agents write: it would run outside the sandbox.",
+            hint="If its program cannot be led astray by files beside it, allow it with "
+            "`filters` below [workspaces].",
+        )
 
 
 async def _author(history: History, git: Git) -> tuple[str, str]:

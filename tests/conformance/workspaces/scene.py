@@ -108,6 +108,7 @@ class Scene:
         self.home = folder / "home"
         self.root = folder / "root"
         self.executor = DirectExecutor()
+        self.filters: tuple[str, ...] = ()
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -145,7 +146,7 @@ class Scene:
         return an_attempt(self.git("rev-parse", base), task=task, number=number, start=start)
 
     def caller(self, timeout_s: float = 60.0) -> Git:
-        return Git(self.environment, timeout_s=timeout_s)
+        return Git(self.environment, timeout_s=timeout_s, filters=self.filters)
 
     async def inspect(
         self,

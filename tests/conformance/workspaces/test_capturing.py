@@ -346,7 +346,8 @@ def test_links_are_captured_as_links_wherever_they_lead(scene: Scene) -> None:
     }
 
 
-def test_configured_filters_work_on_files_as_for_the_user(scene: Scene) -> None:
+def test_filters_that_the_user_allows_work_on_files_as_for_the_user(scene: Scene) -> None:
+    scene.filters = ("shout",)
     scene.git("config", "--global", "filter.shout.clean", "tr a-z A-Z")
     scene.git("config", "--global", "filter.shout.smudge", "tr A-Z a-z")
     scene.write(".gitattributes", "*.loud filter=shout\n")

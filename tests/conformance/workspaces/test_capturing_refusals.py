@@ -76,6 +76,7 @@ def test_a_name_that_git_refuses_is_named(scene: Scene, name: str) -> None:
 
 
 def test_a_file_that_a_broken_filter_refuses_is_named(scene: Scene) -> None:
+    scene.filters = ("broken",)
     scene.git("config", "filter.broken.clean", "false")
     scene.git("config", "filter.broken.required", "true")
 

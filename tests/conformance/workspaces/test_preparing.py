@@ -157,6 +157,7 @@ def test_a_cancelled_prepare_ends_its_git_and_can_be_repeated(scene: Scene) -> N
     script = f"#!/bin/sh\n[ -e {answer}.off ] || {{ echo > {asked}; cat {answer}; }}\ncat\n"
     program = scene.write("filter", script, at=scene.folder)
     program.chmod(0o700)
+    scene.filters = ("slow",)
     scene.git("config", "filter.slow.smudge", str(program))
     scene.write(".gitattributes", "b.txt filter=slow\n")
     scene.commit("a slow filter")
