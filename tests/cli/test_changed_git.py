@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import shlex
 
+import pytest
+
 from tests.cli.shell import Shell
 
 
@@ -47,4 +49,24 @@ def test_a_planted_filter_and_hook_are_named_and_not_run(shell: Shell) -> None:
     said = shell.banksman("run", "--no-wait")
     assert said.code == 0, said.out + said.err
     assert shell.git("show", "banksman/target:new.py") == "done = 1"
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("leave", ["exit 3", 'rm -rf "$PWD"; exit 3'])
+def test_what_a_failed_agent_planted_is_asked_about_and_not_trusted(
+    shell: Shell, leave: str
+) -> None:
+    ran = shell.folder / ".git" / "ran"
+    plants = f"git config filter.x.clean 'touch {ran}'; {leave}"
+    (shell.folder / "banksman.toml").write_text(
+        "[run]\nparallel = 1\n[sandbox]\nmode = 'off'\n[agents.evil]\ntype = 'command'\n"
+        f"command = {json.dumps(['sh', '-c', plants])}\n"
+    )
+    tasks = [{"key": "one", "title": "Plant", "retries": 0}]
+    (shell.folder / "plan.yaml").write_text(json.dumps({"version": 1, "tasks": tasks}))
+    for _ in range(2):
+        assert shell.banksman("run", "--no-wait").code == 3
+        (event,) = shell.banksman("breakpoint", "list", "--json").json
+        told = shell.banksman("breakpoint", "show", str(event["id"])).out
+        assert f"added: filter.x.clean in {shell.folder}/.git/config" in told
     assert not ran.exists()

@@ -16,7 +16,7 @@ from banksman.core.outcome import Usage
 from banksman.core.records import Attempt, Checkpoint, Record, Turn, UsageRecord
 from banksman.core.retry import Failure
 from banksman.core.task import Task, TaskStatus
-from banksman.exceptions import WorkspaceException
+from banksman.exceptions import GitChangedException, WorkspaceException
 from banksman.orchestration.breakpoint_manager import BreakpointManager
 from banksman.orchestration.budgets import Budgets
 from banksman.orchestration.ledger import Ledger
@@ -75,10 +75,13 @@ class Desk:
         for nothing but `Worker.clean_task` and the next run's sweep remove it.
         """
         try:
-            commit = await self.workspaces.save(attempt, reason)
+            return await self._saved(attempt, reason)
         except WorkspaceException:
             log.warning("work.not_saved", exc_info=True)
             return None
+
+    async def _saved(self, attempt: Attempt, reason: str) -> Checkpoint | None:
+        commit = await self.workspaces.save(attempt, reason)
         if commit is None:
             return None
         return Checkpoint(
@@ -94,8 +97,19 @@ class Desk:
     async def fail(
         self, attempt: Attempt, failure: Failure, also: Extra | None = None
     ) -> Attempt:
-        """End the attempt in failure; the flow decides whether the task is tried again."""
-        saved = await self.save(attempt, failure.message)
+        """End the attempt in failure; the flow decides whether the task is tried again.
+
+        If git changed under it, a person does.
+        """
+        try:
+            saved = await self._saved(attempt, failure.message)
+        except GitChangedException as error:
+            kind = BreakpointType.PROTECTED_PATH
+            stop = Stop(type=kind, message=str(error), details=error.changes)
+            return await self.block(attempt, stop, also)
+        except WorkspaceException:
+            log.warning("work.not_saved", exc_info=True)
+            saved = None
 
         def write(tx: Transaction) -> Attempt:
             self.keep(tx, attempt, saved, also)

@@ -136,6 +136,9 @@ class GitWorkspaces(TargetBranch):
 
         None too if it was never complete: then only we have worked in it.
         """
+        if self._trust is not None:
+            # Asked even if there is nothing to save: its agent may have removed its folder.
+            await self._trust.check()
         name = _name(attempt)
         path = self._layout.work / name
         if attempt.base is None or not is_folder(path):

@@ -65,9 +65,13 @@ class Trust:
         """Trust what is there if nothing is remembered, or if no agent can have changed it.
 
         Args:
-            anew: No attempt is open, and no question about a change.
+            anew: No agent has worked since what is remembered was looked at last, and no
+                question about a change is open.
         """
-        known = None if anew else _read(self._memory)
+        known = _read(self._memory)
+        # What was told and not answered stays in doubt, whoever says that all is quiet.
+        if anew and (known is None or known[1] is None):
+            known = None
         if known is None:
             self._trusted, self._told, self._answered = await self._facts(), None, False
             self._write()
@@ -92,6 +96,10 @@ class Trust:
                 self._told = present
                 self._write()
             raise GitChangedException(changes=changes)
+        if self._told is not None:
+            # It was undone: there is nothing left to answer.
+            self._told, self._answered = None, False
+            self._write()
         # Only what was looked at before it was read is known to be what was read.
         self._settled = stamp if watched == self._files else None
 

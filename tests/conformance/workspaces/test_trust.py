@@ -181,3 +181,13 @@ def test_no_commit_is_fetched_by_a_program_that_an_agent_named(scene: Scene) -> 
     answer = asyncio.run(git.run(place, "rev-parse", "--verify", missing, accept=(1, 128)))
     assert answer.code
     assert not ran.exists()
+
+
+def test_what_was_told_and_not_answered_is_never_trusted_anew(scene: Scene) -> None:
+    ours = begun(scene)
+    scene.git("config", "filter.x.clean", "evil")
+    assert changes(ours) == changes(begun(scene)) == ["added: filter.x.clean in config"]
+    scene.git("config", "--remove-section", "filter.x")
+    assert changes(begun(scene)) == []
+    scene.git("config", "filter.y.clean", "mine")
+    assert changes(begun(scene)) == []
