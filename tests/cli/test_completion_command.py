@@ -36,7 +36,7 @@ def complete(shell: Shell, words: str) -> list[str]:
 
 
 def test_commands_and_options_are_completed(shell: Shell) -> None:
-    assert complete(shell, "banksman st") == ["status"]
+    assert complete(shell, "banksman st") == ["status", "stop"]
     assert complete(shell, "banksman task c") == ["cancel"]
     assert complete(shell, "banksman status --j") == ["--json"]
     assert complete(shell, "banksman resolve 3 a") == ["accept"]
